@@ -1,0 +1,41 @@
+"""Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+
+configfile: str(ROOT / "config/config.yaml")
+
+
+include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    model="baseline|transfer",
+    seed=r"\d+",
+    job=r"\d+",
+
+
+rule all:
+    """The article, and with it everything it is made from."""
+    default_target: True
+    input:
+        "report/report.pdf",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/explore.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/tune.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/gradcam.smk"
+include: "workflow/rules/report.smk"

@@ -1,0 +1,1 @@
+"""From files to batches: archive, decoding, cache, normalisation, augmentation, tf.data inputs."""

@@ -1,0 +1,71 @@
+"""Image files to 8-bit grey arrays."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+MAX_PIXELS = 64_000_000
+# The limit above is checked before decoding, with a message of its own.
+Image.MAX_IMAGE_PIXELS = None
+
+BIT_DEPTHS = {"1": 1, "I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 16}
+PHANTOM_KEY = "phantom"
+
+
+class DecodeError(ValueError):
+    """Why a file cannot be read as an image, in a few words."""
+
+
+def decode(content):
+    """Decode one image file.
+
+    16-bit grey is scaled by 1/257 (the PNG specification's sample depth scaling), colour becomes luminance (ITU-R
+    601-2), transparency is laid over black.
+
+    Args:
+        content: bytes of the file.
+
+    Returns:
+        pixels: uint8 array (height, width), and a dict with what the file was: width, height, mode (Pillow's name),
+        bit_depth (bits a channel), phantom (whether the file says that it was generated).
+
+    Raises:
+        DecodeError: not an image, cut short, floating-point, or larger than 64 megapixels.
+    """
+    try:
+        image = Image.open(io.BytesIO(content))
+    except Exception:
+        raise DecodeError("not an image") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise DecodeError(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} megapixels")
+    if image.mode == "F":
+        raise DecodeError("floating-point pixels, whose range no file states")
+    was = {
+        "width": image.width,
+        "height": image.height,
+        "mode": image.mode,
+        "bit_depth": BIT_DEPTHS.get(image.mode, 8),
+        "phantom": PHANTOM_KEY in image.info,
+    }
+    try:
+        return _grey(image), was
+    except Exception as error:
+        raise DecodeError(f"cut short or damaged ({error})") from None
+
+
+def _grey(image):
+    if image.mode.startswith("I"):
+        values = np.asarray(image, dtype=np.float64)
+        return np.round(np.clip(values, 0, 65535) / 257).astype(np.uint8)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return np.asarray(image.convert("L"))
+
+
+def resize(pixels, size):
+    """`pixels` (height, width) as uint8 (size, size): bilinear with antialiasing."""
+    if pixels.shape == (size, size):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))

@@ -1,0 +1,84 @@
+"""The code a rule stands on: which modules a stage imports, and what is in them.
+
+Snakemake does not see an edit in an imported module. So each rule states its code as a parameter: a dict
+{module: hash} over all local modules that the stage's module imports, directly or not. The hash is of the syntax tree
+without docstrings: comments, docstrings and layout change nothing.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "pipeline"
+
+
+def code_of(*modules):
+    """{module: hash} of `modules` and everything local that they import, by dotted name, sorted.
+
+    Raises:
+        ModuleNotFoundError: one of them, or of their imports from the package, has no file.
+    """
+    pending, found = list(modules), {}
+    while pending:
+        module = pending.pop()
+        if module not in found:
+            found[module], imports = _read(module)
+            pending += imports
+    return dict(sorted(found.items()))
+
+
+@cache
+def _read(module):
+    tree = ast.parse(_file_of(module).read_text())
+    imports = _parents(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [name.name for name in node.names if _is_local(name.name)]
+        elif isinstance(node, ast.ImportFrom):
+            base = _resolve(module, node)
+            if _is_local(base):
+                imports.append(base)
+                # `from package import x`: x is a module of the package, or a name inside it.
+                imports += [f"{base}.{name.name}" for name in node.names if _find(f"{base}.{name.name}")]
+    _strip_docstrings(tree)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12], imports
+
+
+def _is_local(module):
+    return module == PACKAGE or module.startswith(PACKAGE + ".")
+
+
+def _parents(module):
+    """The packages around a module, which Python imports before it."""
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _resolve(module, node):
+    if not node.level:
+        return node.module
+    package = module.split(".") if _file_of(module).name == "__init__.py" else module.split(".")[:-1]
+    return ".".join(package[: len(package) - node.level + 1] + ([node.module] if node.module else []))
+
+
+def _find(module):
+    base = ROOT.joinpath(*module.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _file_of(module):
+    file = _find(module)
+    if not file:
+        raise ModuleNotFoundError(f"{module}: no such module below {ROOT / PACKAGE}")
+    return file
+
+
+def _strip_docstrings(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
