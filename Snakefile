@@ -1,5 +1,6 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -19,8 +20,8 @@ include: "workflow/rules/common.smk"
 
 wildcard_constraints:
     model="baseline|transfer",
-    seed=r"\d+",
-    job=r"\d+",
+    first=r"\d+",
+    last=r"\d+",
 
 
 rule all:

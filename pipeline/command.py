@@ -5,7 +5,6 @@ import argparse
 import inspect
 import json
 import logging
-import os
 import sys
 import typing
 from pathlib import Path
@@ -57,8 +56,6 @@ def _option(annotation):
 
 
 def _start_log(file):
-    # TensorFlow's C++ side reports each missing accelerator on stderr.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     handlers = [logging.StreamHandler()]
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,22 @@
 
 import difflib
 import json
+import math
+import os
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
+
+# JSON Schema takes 3.0 for an integer, which Python's range() refuses, and .nan for a number within any limits.
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+        }
+    ),
+)
 
 
 def check(config, schema_file):
@@ -15,8 +28,11 @@ def check(config, schema_file):
     """
     with open(schema_file) as file:
         schema = yaml.safe_load(file)
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
-    return [line for error in errors for line in _lines(error, schema)]
+    schema = _inlined(schema, schema["$defs"])
+    errors = sorted(Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    lines = [line for error in errors for line in _lines(error, schema)]
+    # `required` gives an error, and so all its lines, for each of several absent keys.
+    return list(dict.fromkeys(lines)) or list(_space_lines(config, schema))
 
 
 def chosen(config, *keys):
@@ -35,6 +51,36 @@ def chosen(config, *keys):
     return json.dumps(part, sort_keys=True)
 
 
+def _inlined(node, definitions):
+    """The schema with each $ref replaced by what it stands for, which messages quote."""
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = definitions[node["$ref"].removeprefix("#/$defs/")]
+    return {name: _inlined(value, definitions) for name, value in node.items()}
+
+
+def _space_lines(config, schema):
+    """What a schema cannot say of the search space: its values are ones that the hyperparameter may have, in order."""
+    for model, space in config["tune"]["space"].items():
+        hyperparameters = schema["properties"][model]["properties"]["hyperparameters"]["properties"]
+        for name, dimension in space.items():
+            scale, values, definition = dimension["scale"], dimension["range"], hyperparameters[name]
+            key = f"tune.space.{model}.{name}"
+            if not all(Validator(definition).is_valid(value) for value in values):
+                yield f"{key}.range: found {values}; expected each {_allowed(definition)}"
+            elif values != sorted(set(values)):
+                yield f"{key}.range: found {values}; expected values in rising order"
+            elif scale != "list" and definition["type"] == "integer":
+                yield f"{key}.scale: found {scale!r}; expected list, for whole numbers"
+            elif scale != "list" and len(values) != 2:
+                yield f"{key}.range: found {values}; expected its two ends (or scale: list)"
+            elif scale == "log" and values[0] <= 0:
+                yield f"{key}.range: found {values}; expected ends above 0 (or scale: linear)"
+
+
 def _lines(error, schema):
     key = ".".join(map(str, error.path))
     if error.validator == "additionalProperties":
@@ -42,14 +88,14 @@ def _lines(error, schema):
         return [_unknown(key, name, error.instance[name], schema) for name in error.instance if name not in known]
     if error.validator == "required":
         absent = [name for name in error.validator_value if name not in error.instance]
-        return [f"{_join(key, name)}: missing; expected {_allowed(error.schema['properties'][name])}" for name in absent]
+        return [
+            f"{_join(key, name)}: missing; expected {_allowed(error.schema['properties'][name])}" for name in absent
+        ]
     if error.validator == "not":
         return [f"{key}: {error.schema['description']}"]
     line = f"{key}: found {error.instance!r}; expected {_allowed(error.schema)}"
-    if isinstance(error.instance, str) and _is_number(error.instance):
-        line += f" (YAML reads {error.instance} as text: write {float(error.instance)!r} or with a point, as in 1.0e-3)"
-    elif isinstance(error.instance, str) and "enum" in error.schema:
-        line += _did_you_mean(error.instance, [str(value) for value in error.schema["enum"]])
+    if isinstance(error.instance, str) and _number(error.instance):
+        line += f" (YAML reads it as text: write {_number(error.instance)})"
     return [line]
 
 
@@ -60,11 +106,19 @@ def _unknown(key, name, value, schema):
 
 
 def _did_you_mean(word, known):
-    # A key may be right but in the wrong group, so its last part counts as well.
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.75) or [
-        key for key in known if key.split(".")[-1] == word.split(".")[-1]
-    ]
-    return f"; did you mean {near[0]}?" if near else ""
+    """The known key most like `word`: above all in its last part, since a key may be right but in the wrong group."""
+
+    def likeness(key):
+        parts, wanted = key.split("."), word.split(".")
+        shared_groups = len(os.path.commonprefix([parts, wanted]))
+        return _likeness(wanted[-1], parts[-1]), shared_groups, _likeness(word, key)
+
+    best = max(known, key=likeness)
+    return f"; did you mean {best}?" if likeness(best)[0] > 0.7 else ""
+
+
+def _likeness(word, other):
+    return difflib.SequenceMatcher(None, word, other).ratio()
 
 
 def _keys(schema, prefix=""):
@@ -102,9 +156,12 @@ def _join(group, name):
     return f"{group}.{name}" if group else name
 
 
-def _is_number(text):
+def _number(text):
+    """The finite number that `text` was meant as, in a form that YAML reads as one (not 1e-05); None for other text."""
     try:
-        float(text)
+        value = float(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if not math.isfinite(value):
+        return None
+    return yaml.safe_dump(int(value) if value.is_integer() else value).split()[0]

@@ -34,6 +34,9 @@ class Folder:
         files = sorted(file for file in self._path.rglob("*") if file.is_file())
         members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size, None) for file in files]
         members = _without_clutter(members)
+        undecoded = [member.name for member in members if member.name.encode(errors="ignore").decode() != member.name]
+        if undecoded:
+            raise InputError(f"{self._path}: file names that are not UTF-8, to be renamed: {undecoded}")
         for member in members:
             member.crc = zlib.crc32(self.read(member))
         return members

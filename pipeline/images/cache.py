@@ -9,7 +9,7 @@ import numpy as np
 def create(path, shape, dtype):
     """A new memory-mapped .npy file to be filled; `seal` it when it is full."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=tuple(map(int, shape)))
 
 
 def seal(path):

@@ -1,6 +1,7 @@
 """Image files to 8-bit grey arrays."""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
@@ -31,7 +32,7 @@ def decode(content):
         bit_depth (bits a channel), phantom (whether the file says that it was generated).
 
     Raises:
-        DecodeError: not an image, cut short, floating-point, or larger than 64 megapixels.
+        DecodeError: not an image, cut short, floating-point or beyond 16 bits, or larger than 64 megapixels.
     """
     try:
         image = Image.open(io.BytesIO(content))
@@ -45,19 +46,28 @@ def decode(content):
         "width": image.width,
         "height": image.height,
         "mode": image.mode,
-        "bit_depth": BIT_DEPTHS.get(image.mode, 8),
+        "bit_depth": _bit_depth(image),
         "phantom": PHANTOM_KEY in image.info,
     }
     try:
         return _grey(image), was
+    except DecodeError:
+        raise
     except Exception as error:
         raise DecodeError(f"cut short or damaged ({error})") from None
+
+
+def _bit_depth(image):
+    # Pillow's mode of 16-bit colour is that of 8-bit colour; what it passes to its decoder tells them apart.
+    return 16 if re.search(";16[BLN]", str(image.tile)) else BIT_DEPTHS.get(image.mode, 8)
 
 
 def _grey(image):
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.float64)
-        return np.round(np.clip(values, 0, 65535) / 257).astype(np.uint8)
+        if values.min() < 0 or values.max() > 65535:
+            raise DecodeError(f"pixels from {values.min():.0f} to {values.max():.0f}, beyond the range of 16 bits")
+        return np.round(values / 257).astype(np.uint8)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)

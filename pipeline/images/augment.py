@@ -1,0 +1,60 @@
+"""Augmentation: what differs between two films of one patient, as one affine map and one grey-value map a batch.
+
+Rotation, shift, zoom, contrast and brightness within bounds that a radiographer produces. No flip: it would put the
+heart on the wrong side.
+"""
+
+import math
+
+import tensorflow as tf
+
+
+def augment(images, seed, bounds):
+    """Randomly altered images; a pure function of its arguments.
+
+    Args:
+        images: float32 (batch, height, width, 1), grey values 0..255.
+        seed: int (2,), stateless seed of this batch.
+        bounds: dict of half-widths of uniform draws: rotation (degrees), shift and zoom (parts of the side), contrast
+            (part of the contrast), brightness (part of the grey range).
+
+    Returns:
+        float32 of the same shape, clipped to 0..255. What comes in from outside the image is black, as outside the
+        X-ray's field: no bright border is invented.
+    """
+    draws = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1.0, 1.0)
+    rotation, right, down, zoom, contrast, brightness = tf.unstack(draws)
+    images = _move(
+        images,
+        rotation * math.radians(bounds["rotation"]),
+        right * bounds["shift"],
+        down * bounds["shift"],
+        1 + zoom * bounds["zoom"],
+    )
+    shape = (-1, 1, 1, 1)
+    contrast = tf.reshape(1 + contrast * bounds["contrast"], shape)
+    brightness = tf.reshape(brightness * bounds["brightness"] * 255, shape)
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value((images - mean) * contrast + mean + brightness, 0.0, 255.0)
+
+
+def _move(images, angle, right, down, zoom):
+    """One bilinear resampling: rotation by `angle` (radians) and zoom about the centre, then the shift."""
+    height, width = tf.shape(images)[1], tf.shape(images)[2]
+    rows, columns = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    centre_x, centre_y = (columns - 1) / 2, (rows - 1) / 2
+    # The operation wants the map from output to input: shift back to the centre, then turn and shrink.
+    x, y = centre_x + right * columns, centre_y + down * rows
+    zeros = tf.zeros_like(cos)
+    transforms = tf.stack(
+        [cos, -sin, centre_x - cos * x + sin * y, sin, cos, centre_y - sin * x - cos * y, zeros, zeros], axis=1
+    )
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=tf.stack([height, width]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )

@@ -1,0 +1,61 @@
+"""The baseline: a small CNN trained from scratch."""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from pipeline.images.augment import augment
+from pipeline.images.normalise import normalisation
+
+BLOCKS = 4
+
+
+def plain(values):
+    """Images, as they are."""
+    return values
+
+
+def transform(settings):
+    """Augmented images: uint8 (batch, height, width) -> float32 (batch, height, width, 1)."""
+    return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, settings["augmentation"])
+
+
+def build(hyperparameters, values, settings):
+    """A functional CNN: raw grey values (height, width, 1) in, one logit out.
+
+    Four blocks of convolution, pooling, batch normalisation and ReLU with `filters`, doubled from block to block; the
+    first convolution has stride 2 in place of pooling. Normalising after pooling costs a quarter of doing it before.
+    Then global average pooling, a dense layer, dropout, and the logit.
+
+    Args:
+        hyperparameters: filters, dense_units, dropout, l2.
+        values: uint8 (images, height, width) of train, for the normalisation.
+    """
+    decay = keras.regularizers.L2(hyperparameters["l2"])
+    inputs = keras.Input((*values.shape[1:], 1), name="grey_values")
+    x = normalisation(values)(inputs)
+    for block in range(BLOCKS):
+        first = block == 0
+        x = layers.Conv2D(
+            hyperparameters["filters"] * 2**block,
+            3,
+            strides=2 if first else 1,
+            padding="same",
+            use_bias=False,
+            kernel_regularizer=decay,
+            name=f"conv{block + 1}",
+        )(x)
+        if not first:
+            x = layers.MaxPooling2D(name=f"pool{block + 1}")(x)
+        # Keras' default momentum of 0.99 leaves val metrics useless for the first ten epochs of so few steps.
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm{block + 1}")(x)
+        x = layers.ReLU(name=f"relu{block + 1}")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = layers.Dense(hyperparameters["dense_units"], activation="relu", kernel_regularizer=decay, name="dense")(x)
+    x = layers.Dropout(hyperparameters["dropout"], name="dropout")(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="baseline")
+
+
+def whole(network, backbone_files):
+    """The network itself."""
+    return network

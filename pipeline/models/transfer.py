@@ -1,0 +1,129 @@
+"""The transfer model: ResNet50V2 pre-trained on ImageNet, cut at a layer, with a new head.
+
+He et al. 2016, Identity mappings in deep residual networks. The network is built flat, not nested, so that every layer
+of it can be reached by name, in Grad-CAM for one.
+"""
+
+import difflib
+
+import h5py
+import keras
+import tensorflow as tf
+from keras import layers
+
+from pipeline.command import InputError
+
+
+def plain(values):
+    """Features of the images as they are: (images, 1 + views, channels) -> (images, channels)."""
+    return values[:, 0]
+
+
+def transform(settings):
+    """Features of one augmented view of each image, drawn anew each time: (batch, 1 + views, channels) -> 2-d."""
+
+    def pick(features, seed):
+        shape = tf.shape(features)
+        view = tf.random.stateless_uniform((shape[0],), seed, 1, shape[1], tf.int32)
+        return tf.gather(features, view, batch_dims=1)
+
+    return pick
+
+
+def build(hyperparameters, values, settings):
+    """The head: pooled features (channels,) in, one logit out; a dense layer, dropout, the logit.
+
+    Args:
+        hyperparameters: dense_units, dropout, l2.
+        values: float32 (images, 1 + views, channels).
+    """
+    decay = keras.regularizers.L2(hyperparameters["l2"])
+    inputs = keras.Input(values.shape[2:], name="features")
+    x = layers.Dense(hyperparameters["dense_units"], activation="relu", kernel_regularizer=decay, name="dense")(inputs)
+    x = layers.Dropout(hyperparameters["dropout"], name="dropout")(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="head")
+
+
+def whole(network, backbone_files):
+    """The head on its frozen backbone: raw grey values (height, width, 1) in, one logit out."""
+    (backbone_file,) = backbone_files
+    backbone = keras.models.load_model(backbone_file)
+    x = pooled(backbone).output
+    for layer in network.layers[1:]:
+        x = layer(x)
+    return keras.Model(backbone.input, x, name="transfer")
+
+
+def pooled(backbone):
+    """The backbone with global average pooling: raw grey values in, (channels,) out."""
+    return keras.Model(backbone.input, layers.GlobalAveragePooling2D(name="average")(backbone.output))
+
+
+def build_backbone(image_size, output_layer):
+    """ResNet50V2 with random weights up to `output_layer`, all layers frozen; raw grey values in.
+
+    Raises:
+        InputError: no such layer.
+    """
+    inputs = keras.Input((image_size, image_size, 1), name="grey_values")
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
+    rgb = layers.Concatenate(name="rgb")([scaled, scaled, scaled])
+    resnet = keras.applications.ResNet50V2(include_top=False, weights=None, input_tensor=rgb)
+    backbone = keras.Model(inputs, layer_named(resnet, output_layer, "transfer.output_layer").output, name="backbone")
+    backbone.trainable = False
+    return backbone
+
+
+def layer_named(model, name, key):
+    """The layer `name`.
+
+    Raises:
+        InputError: it does not exist; the message names the configuration's `key` and layers with similar names.
+    """
+    names = [layer.name for layer in model.layers]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3) or names[-3:]
+        raise InputError(f"{key}: {model.name} has no layer {name!r}; did you mean {' or '.join(near)}?")
+    return model.get_layer(name)
+
+
+def load_backbone_weights(backbone, path):
+    """Fill every layer of the backbone from a Keras .h5 weights file, by layer name.
+
+    Raises:
+        InputError: not such a file, or one that leaves layers unfilled, which are named.
+    """
+    try:
+        with h5py.File(path) as file:
+            stored = _stored_shapes(file["model_weights"] if "model_weights" in file else file)
+    except (OSError, KeyError):
+        raise InputError(
+            f"transfer.weights: {path} is not a Keras weights file (.h5), or is cut short; download it again"
+        ) from None
+    needed = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in backbone.layers}
+    absent = [name for name, shapes in needed.items() if shapes and name not in stored]
+    if absent:
+        raise InputError(
+            f"transfer.weights: {path} leaves {len(absent)} of {sum(map(bool, needed.values()))} layers up to "
+            f"{backbone.layers[-1].name} unfilled: {', '.join(absent)}; "
+            "cut the backbone below them (transfer.output_layer) or take a complete file of ResNet50V2"
+        )
+    different = [name for name, shapes in needed.items() if shapes and sorted(stored[name]) != sorted(shapes)]
+    if different:
+        raise InputError(
+            f"transfer.weights: {path} is of another architecture than ResNet50V2: "
+            f"shapes differ in {', '.join(different[:5])}"
+        )
+    backbone.load_weights(path, by_name=True, skip_mismatch=True)
+
+
+def _stored_shapes(group):
+    """{layer: shapes of its weights} of a legacy Keras weights file."""
+
+    def text(value):
+        return value.decode() if isinstance(value, bytes) else value
+
+    return {
+        text(layer): [group[text(layer)][text(weight)].shape for weight in group[text(layer)].attrs["weight_names"]]
+        for layer in group.attrs["layer_names"]
+    }

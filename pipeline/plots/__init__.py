@@ -1,0 +1,1 @@
+"""Figures, one module a stage: they read tables and small arrays, and never import TensorFlow."""

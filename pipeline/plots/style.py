@@ -1,0 +1,57 @@
+"""How all figures look: drawn at their printed size, in the article's font, in colours that colour-blind readers tell
+apart (Okabe & Ito)."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("pdf")
+import matplotlib.pyplot as plt  # noqa: E402
+
+COLUMN = 3.4  # inches, a column of the article
+PAGE = 7.0  # inches, both columns
+
+COLOURS = {"normal": "#0072B2", "covid": "#D55E00", "train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
+MODEL_COLOURS = {"baseline": "#E69F00", "transfer": "#56B4E9"}
+MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "fine-tuned ResNet50V2"}
+
+plt.rcParams.update(
+    {
+        "font.family": "serif",
+        "font.serif": ["STIXGeneral"],
+        "mathtext.fontset": "stix",
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "legend.fontsize": 7,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "lines.linewidth": 1.2,
+        "legend.frameon": False,
+        "figure.constrained_layout.use": True,
+        "pdf.fonttype": 42,
+        "image.cmap": "gray",
+    }
+)
+
+
+def figure(width, height, rows=1, columns=1, **options):
+    """A figure of `width` x `height` inches, and its axes."""
+    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
+def save(drawing, file):
+    """Write a PDF without a date, so that equal tables give equal bytes."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(file, dpi=300, metadata={"CreationDate": None})
+    plt.close(drawing)
+
+
+def show_image(axis, image, title, colour="black"):
+    """An X-ray with its caption above, without ticks; uint8 (height, width) or (height, width, 3)."""
+    axis.imshow(image, vmin=0, vmax=255, interpolation="nearest")
+    axis.set_title(title, fontsize=6.5, color=colour, pad=2)
+    axis.set_axis_off()

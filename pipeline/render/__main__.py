@@ -1,0 +1,62 @@
+"""report: the article, typeset from the run's tables and figures alone.
+
+Reads   templates, preamble, references and metadata beside the article's template; tables/STAGE/*.csv and
+        figures/STAGE/*.pdf that it is given.
+Writes  report/report.pdf; tables/report/trace.csv, one row a number or text read from a table.
+"""
+
+import shutil
+from pathlib import Path
+
+from pipeline.command import log, run
+from pipeline.render import environment, latex, metadata, provenance
+from pipeline.render.cells import Tables
+from pipeline.render.figures import Figures
+
+
+def render(
+    settings: dict,
+    article: Path,
+    tables: list[Path],
+    figures: list[Path],
+    build: Path,
+    pdf: Path,
+    trace: Path,
+):
+    """Render the templates, run LaTeX in the folder `build`, and put the PDF in its place.
+
+    Raises:
+        InputError: a template, the metadata or a table is not as it must be, or TeX fails.
+    """
+    # Leftovers of a failed run could decide what LaTeX makes of this one.
+    shutil.rmtree(build, ignore_errors=True)
+    cells = Tables(tables)
+    origin = provenance.of(article.parent)
+    templates = environment.create(
+        article.parent,
+        build,
+        cell=cells.cell,
+        row=cells.row,
+        rows=cells.rows,
+        figure=Figures(figures, build),
+        metadata=metadata.read(article.parent / "metadata.yaml"),
+        provenance=origin,
+        demo=settings["demo"],
+        quick=settings["dataset"]["draw"] is not None,
+    )
+    environment.write(templates, article.name, build)
+    for file in ("preamble.tex", "references.bib"):
+        shutil.copyfile(article.parent / file, build / file)
+    typeset = latex.typeset(build / article.stem, origin.epoch)
+
+    cells.write_trace(trace)
+    pdf.parent.mkdir(parents=True, exist_ok=True)
+    # A reader never finds half a PDF.
+    unfinished = pdf.with_suffix(".pdf.part")
+    shutil.copyfile(typeset, unfinished)
+    unfinished.replace(pdf)
+    log.info("%s: %d readings of tables in %s", pdf, len(cells.readings), trace)
+
+
+if __name__ == "__main__":
+    run(render)

@@ -1,0 +1,87 @@
+r"""The templates' language: Jinja with \VAR{...}, \BLOCK{...} and \#{comments}, in which nothing is typeset by accident.
+
+A text is escaped; a number must pass a filter of pipeline.render.filters; an unknown name is an error.
+"""
+
+import traceback
+
+import jinja2
+
+from pipeline.command import InputError
+from pipeline.render import filters
+from pipeline.render.cells import Text
+from pipeline.render.escape import Tex, escape
+
+
+class TemplateError(InputError):
+    """An error in a template; the message begins with its file and line."""
+
+
+def create(folder, build, **names):
+    r"""The environment of the templates below `folder`.
+
+    Templates see `names`, the filters, and `section("NAME")`, which renders sections/NAME.tex.j2 into the folder
+    `build` and gives the \input of it, so that an error of TeX names the section and its line.
+    """
+    environment = jinja2.Environment(
+        block_start_string=r"\BLOCK{",
+        block_end_string="}",
+        variable_start_string=r"\VAR{",
+        variable_end_string="}",
+        comment_start_string=r"\#{",
+        comment_end_string="}",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FileSystemLoader(folder),
+        finalize=finalize,
+    )
+    for show in (filters.number, filters.significant, filters.count, filters.percent, filters.interval, filters.digest):
+        environment.filters[show.__name__] = show
+
+    def section(name):
+        write(environment, f"sections/{name}.tex.j2", build)
+        return Tex(rf"\input{{sections/{name}}}")
+
+    environment.globals |= names | {"section": section}
+    return environment
+
+
+def finalize(value):
+    r"""What \VAR{...} puts into the TeX source.
+
+    Raises:
+        InputError: anything but text, as is a number without a filter.
+    """
+    if isinstance(value, Tex | jinja2.Undefined):
+        return value
+    if not isinstance(value, str):
+        raise InputError(f"{value!r} is no text; a number passes a filter: |number(digits=...), |count, |percent")
+    if isinstance(value, Text):
+        value.reading.shown.append(value)
+    return escape(value)
+
+
+def write(environment, name, build):
+    """Render the template `name` (.tex.j2) to the file without .j2 in the folder `build`.
+
+    Raises:
+        TemplateError: with the template's file and line.
+    """
+    try:
+        text = environment.get_template(name).render()
+    except TemplateError:
+        raise
+    except (InputError, TypeError, jinja2.TemplateError) as error:
+        raise TemplateError(f"{_place(error) or name}: {error}") from error
+    file = build / name.removesuffix(".j2")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def _place(error):
+    """FILE:LINE of the innermost template in which `error` arose."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

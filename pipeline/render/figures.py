@@ -1,0 +1,26 @@
+"""Figures of the run, by their names."""
+
+import os
+
+from pipeline.command import InputError
+from pipeline.render.escape import Tex
+
+
+class Figures:
+    r"""Gives, for "STAGE/NAME", the path by which \includegraphics finds figures/STAGE/NAME.pdf from `build`."""
+
+    def __init__(self, files, build):
+        self.files = {f"{file.parent.name}/{file.stem}": file for file in files}
+        self.build = build
+
+    def __call__(self, name):
+        """
+        Raises:
+            InputError: the figure is not an input of the rule.
+        """
+        if name not in self.files:
+            raise InputError(
+                f"figure {name!r} is not an input of the rule report; known: {', '.join(sorted(self.files))} "
+                "(workflow/rules/report.smk lists them)"
+            )
+        return Tex(os.path.relpath(self.files[name], self.build))

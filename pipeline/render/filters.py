@@ -1,0 +1,82 @@
+"""How numbers look: the filters through which every number passes, typeset by siunitx.
+
+Each takes what was read from a table, and nothing else: a number typed in a template, or computed there, has no place
+in the record and is refused. An empty cell becomes a dash.
+"""
+
+import math
+
+from pipeline.command import InputError
+from pipeline.render.cells import Number, Text
+from pipeline.render.escape import Tex, escape
+
+DASH = Tex("--")
+
+
+def number(value, digits):
+    """`digits` decimals: 0.931."""
+    return _show(value, f"{_checked(value):z.{digits}f}")
+
+
+def significant(value, digits=2):
+    """`digits` significant digits, below 0.0001 with a power of ten: 9.4e-5."""
+    return _show(value, f"{_checked(value):.{digits}g}".replace("e-0", "e-"))
+
+
+def count(value):
+    """A whole number: 2,016."""
+    if math.isfinite(_checked(value)) and not value.is_integer():
+        raise InputError(f"{_place(value)}: {value.reading.raw} is not a whole number; |number takes others")
+    return _show(value, f"{value:.0f}")
+
+
+def percent(value, digits=0):
+    """A share as a percentage: 25 %."""
+    return _show(value, f"{100 * _checked(value):z.{digits}f}", r"\qty{%s}{\percent}", "{} %")
+
+
+def interval(row):
+    """value (ci_low to ci_high): 0.93 (0.91 to 0.95); half the interval's width decides the digits.
+
+    One significant digit of it is kept, two where the first is a 1, at which rounding costs most.
+    """
+    value, low, high = row["value"], row["ci_low"], row["ci_high"]
+    half = (high - low) / 2
+    if math.isnan(half):
+        return number(value, digits=2)
+    digits = _decimals(half)
+    return Tex(f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})")
+
+
+def digest(value):
+    """The first characters of a hash."""
+    if not isinstance(value, Text):
+        raise InputError(f"{value!r} was not read from a table; take it by cell(...)")
+    return _show(value, value[:12], r"\texttt{%s}")
+
+
+def _decimals(uncertainty):
+    if uncertainty <= 0:
+        return 3
+    # Rounded to two digits first, so that 0.0996 counts as 0.10.
+    mantissa, exponent = f"{uncertainty:.1e}".split("e")
+    return max(0, -int(exponent) + (1 if mantissa.startswith("1") else 0))
+
+
+def _checked(value):
+    if not isinstance(value, Number):
+        raise InputError(f"{value!r} was not read from a table; a number comes from cell(...), rows(...) or row(...)")
+    return value
+
+
+def _place(value):
+    return f"{value.reading.file}, row {value.reading.row}, column {value.reading.column}"
+
+
+def _show(value, text, typeset=r"\num{%s}", shown="{}"):
+    """`text` as TeX, with what the reader sees added to the record."""
+    if isinstance(value, float) and not math.isfinite(value):
+        value.reading.shown.append("--")
+        return DASH
+    value.reading.shown.append(shown.format(text))
+    return Tex(typeset % escape(text))

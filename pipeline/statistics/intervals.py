@@ -1,0 +1,59 @@
+"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, stratified bootstrap for the rest."""
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import norm, rankdata
+
+from pipeline.statistics import metrics
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+
+def wilson(successes, n, level=LEVEL):
+    """Score interval of a proportion (Wilson 1927): (low, high) in [0, 1]; stays sensible at 0 and at n successes."""
+    z = norm.ppf((1 + level) / 2)
+    share = successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def auc_interval(labels, scores, level=LEVEL):
+    """Interval of an AUC: DeLong's variance on the logit scale, where it cannot pass 1.
+
+    At an AUC of 1 (or 0) that variance is 0: then a one-sided exact bound (Clopper-Pearson with the smaller class's
+    size: the AUC at which so many pairs of independent images would all be in order with probability 1 - level).
+    """
+    area = metrics.auc(labels, scores)
+    smaller = int(min(labels.sum(), (1 - labels).sum()))
+    bound = (1 - level) ** (1 / smaller)
+    if area == 1:
+        return bound, 1.0
+    if area == 0:
+        return 0.0, 1 - bound
+    error = np.sqrt(auc_variance(labels, scores)) / (area * (1 - area))
+    z = norm.ppf((1 + level) / 2)
+    return float(expit(logit(area) - z * error)), float(expit(logit(area) + z * error))
+
+
+def auc_variance(labels, scores):
+    """Variance of an AUC (DeLong et al. 1988) by midranks (Sun & Xu 2014, algorithm 2)."""
+    positive, negative = scores[labels == 1], scores[labels == 0]
+    ranks = rankdata(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    among_negative = (ranks[:m] - rankdata(positive)) / n
+    among_positive = 1 - (ranks[m:] - rankdata(negative)) / m
+    return float(among_negative.var(ddof=1) / m + among_positive.var(ddof=1) / n)
+
+
+def bootstrap(labels, scores, statistic, seed, level=LEVEL, resamples=RESAMPLES):
+    """Percentile interval of `statistic(labels, scores)`, images resampled within their class."""
+    generator = np.random.default_rng(seed)
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    values = []
+    for _ in range(resamples):
+        places = np.concatenate([generator.choice(places, len(places)) for places in classes])
+        values.append(statistic(labels[places], scores[places]))
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

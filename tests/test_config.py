@@ -1,0 +1,247 @@
+"""The configuration: what is shipped is valid, and whatever is wrong is named, with its value and what is allowed."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from workflow.settings import check, chosen
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+DEFAULTS = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+OVERLAYS = sorted(file.name for file in (ROOT / "config").glob("*.yaml") if file.name != "config.yaml")
+
+
+def configured(overlay=""):
+    """The defaults under an overlay given as YAML text, merged as Snakemake does."""
+    config = copy.deepcopy(DEFAULTS)
+    update_config(config, yaml.safe_load(overlay) or {})
+    return config
+
+
+def problems(overlay):
+    return check(configured(overlay), SCHEMA)
+
+
+def problem(overlay):
+    """The one message that the overlay gives rise to."""
+    (message,) = problems(overlay)
+    return message
+
+
+def keys(config, group=""):
+    """Dotted keys of all groups and values."""
+    for name, value in config.items():
+        yield f"{group}{name}"
+        if isinstance(value, dict):
+            yield from keys(value, f"{group}{name}.")
+
+
+def schema_groups(node, definitions, group=""):
+    """(dotted key, its definition) of every group that the schema knows."""
+    node = definitions[node["$ref"].split("/")[-1]] if "$ref" in node else node
+    if "properties" in node:
+        yield group.removesuffix("."), node
+        for name, child in node["properties"].items():
+            yield from schema_groups(child, definitions, f"{group}{name}.")
+
+
+def test_shipped_configurations_are_valid():
+    assert OVERLAYS == ["demo.yaml", "quick.yaml"]
+    for overlay in ["", *[(ROOT / "config" / name).read_text() for name in OVERLAYS]]:
+        assert problems(overlay) == []
+
+
+def test_schema_and_defaults_have_the_same_keys():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    searched = ("tune.space.baseline", "tune.space.transfer")  # a search names the hyperparameters that it varies
+    known = set()
+    for group, definition in schema_groups(schema, schema["$defs"]):
+        names = set(definition["properties"])
+        assert definition["additionalProperties"] is False, group
+        assert group in searched or set(definition["required"]) == names, group
+        known |= {f"{group}.{name}".removeprefix(".") for name in names if group not in searched}
+    known = {key for key in known if not key.startswith("dataset.draw.")}  # null by default
+    assert {key for key in keys(DEFAULTS) if not key.startswith(searched) or key in searched} == {
+        key for key in known if not key.startswith(searched) or key in searched
+    }
+    for model in ("baseline", "transfer"):
+        space = schema["properties"]["tune"]["properties"]["space"]["properties"][model]["properties"]
+        assert space.keys() == DEFAULTS[model]["hyperparameters"].keys()
+
+
+OPTIONAL = [f"tune.space.baseline.{name}" for name in ("learning_rate", "filters", "batch_size")]
+
+
+@pytest.mark.parametrize("key", [key for key in keys(DEFAULTS) if key not in OPTIONAL])
+def test_missing_key(key):
+    config = configured()
+    *groups, name = key.split(".")
+    group = config
+    for part in groups:
+        group = group[part]
+    del group[name]
+    (message,) = check(config, SCHEMA)
+    assert message.startswith(f"{key}: missing; expected ") and "a value" not in message
+
+
+def test_several_problems_are_told_at_once_and_each_once():
+    config = configured("training: {epochs: 0}\ncompute: {thread: 1}")
+    for name in ("learning_rate", "filters", "l2"):
+        del config["baseline"]["hyperparameters"][name]
+    told = check(config, SCHEMA)
+    assert len(told) == len(set(told)) == 5
+    for name in ("learning_rate", "filters", "l2"):
+        assert sum(line.startswith(f"baseline.hyperparameters.{name}: missing") for line in told) == 1
+
+
+@pytest.mark.parametrize(
+    ("overlay", "key", "value", "allowed"),
+    [
+        # wrong types
+        ("seed: 1.5", "seed", "1.5", "integer at least 0"),
+        ("seed: true", "seed", "True", "integer"),
+        ("seed: x", "seed", "'x'", "integer"),
+        ("demo: 1", "demo", "1", "boolean"),
+        ("demo: 'yes'", "demo", "'yes'", "boolean"),
+        ("training: {epochs: 30.0}", "training.epochs", "30.0", "integer"),
+        ("finetune: {learning_rate: .nan}", "finetune.learning_rate", "nan", "above 0 and at most 1"),
+        ("transfer: {weights: 1}", "transfer.weights", "1", "string"),
+        ("gradcam: {layer: {baseline: 3}}", "gradcam.layer.baseline", "3", "string or null"),
+        ("tune: null", "tune", "None", "object"),
+        ("dataset: {draw: 100}", "dataset.draw", "100", "object or null"),
+        ("dataset: {classes: {covid: covid}}", "dataset.classes.covid", "'covid'", "array"),
+        ("training: {heldout_seeds: [1, x]}", "training.heldout_seeds.1", "'x'", "integer at least 0"),
+        # out of range
+        ("training: {epochs: 0}", "training.epochs", "0", "at least 1 and at most 1000"),
+        ("dataset: {image_size: 1024}", "dataset.image_size", "1024", "at least 32 and at most 512"),
+        ("compute: {threads: -1}", "compute.threads", "-1", "at least 1"),
+        ("augmentation: {shift: 0.6}", "augmentation.shift", "0.6", "at least 0 and at most 0.5"),
+        ("finetune: {divide_by: 1}", "finetune.divide_by", "1", "above 1"),
+        ("finetune: {learning_rate: 0}", "finetune.learning_rate", "0", "above 0 and at most 1"),
+        (
+            "baseline: {hyperparameters: {dropout: 1}}",
+            "baseline.hyperparameters.dropout",
+            "1",
+            "at least 0 and at most 0.95",
+        ),
+        ("dataset: {draw: {train: 8, val: 3, test: 8}}", "dataset.draw.val", "3", "at least 4"),
+        ("training: {heldout_seeds: []}", "training.heldout_seeds", "[]", "1 or more items"),
+        ("training: {heldout_seeds: [1, 1]}", "training.heldout_seeds", "[1, 1]", "different"),
+        (
+            "tune: {space: {transfer: {dropout: {scale: lin}}}}",
+            "tune.space.transfer.dropout.scale",
+            "'lin'",
+            "linear, log, list",
+        ),
+    ],
+)
+def test_wrong_value(overlay, key, value, allowed):
+    message = problem(overlay)
+    assert message.startswith(f"{key}: found {value}; expected ") and allowed in message
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension", "part", "allowed"),
+    [
+        ("dropout", "{scale: linear, range: [0.1, 1.4]}", "range", "at least 0 and at most 0.95"),
+        ("batch_size", "{scale: list, range: [16, 32.5]}", "range", "integer at least 1"),
+        ("dropout", "{scale: linear, range: [0.6, 0.1]}", "range", "rising order"),
+        ("dropout", "{scale: linear, range: [0.1, 0.1]}", "range", "rising order"),
+        ("batch_size", "{scale: list, range: [16, 64, 32]}", "range", "rising order"),
+        ("dropout", "{scale: linear, range: [0.1, 0.2, 0.6]}", "range", "two ends"),
+        ("l2", "{scale: log, range: [0, 0.1]}", "range", "above 0"),
+        ("batch_size", "{scale: linear, range: [16, 64]}", "scale", "list"),
+    ],
+)
+def test_search_space_that_leads_nowhere(name, dimension, part, allowed):
+    message = problem(f"tune: {{space: {{transfer: {{{name}: {dimension}}}}}}}")
+    found = yaml.safe_load(dimension)[part]
+    assert message.startswith(f"tune.space.transfer.{name}.{part}: found {found!r}; expected ") and allowed in message
+
+
+@pytest.mark.parametrize(
+    ("overlay", "key", "value", "meant"),
+    [
+        # a near miss
+        ("sede: 1", "sede", "1", "seed"),
+        ("training: {epoch: 3}", "training.epoch", "3", "training.epochs"),
+        ("trainig: {epochs: 3}", "trainig", "{'epochs': 3}", "training"),
+        (
+            "transfer: {hyperparameters: {dropuot: 0.2}}",
+            "transfer.hyperparameters.dropuot",
+            "0.2",
+            "transfer.hyperparameters.dropout",
+        ),
+        (
+            "tune: {space: {transfer: {dropout: {scal: log}}}}",
+            "tune.space.transfer.dropout.scal",
+            "'log'",
+            "tune.space.transfer.dropout.scale",
+        ),
+        # right, but in the wrong group
+        ("epochs: 3", "epochs", "3", "training.epochs"),
+        ("weights: imagenet", "weights", "'imagenet'", "transfer.weights"),
+        ("compute: {epochs: 3}", "compute.epochs", "3", "training.epochs"),
+        ("baseline: {views: 3}", "baseline.views", "3", "transfer.views"),
+        ("baseline: {dropout: 0.2}", "baseline.dropout", "0.2", "baseline.hyperparameters.dropout"),
+        ("transfer: {dropout: 0.2}", "transfer.dropout", "0.2", "transfer.hyperparameters.dropout"),
+    ],
+)
+def test_unknown_key(overlay, key, value, meant):
+    assert problem(overlay) == f"{key}: unknown key (value {value}); did you mean {meant}?"
+
+
+@pytest.mark.parametrize("overlay", ["DATA: x", "dataset: {classes: {pneumonia: [x]}}", "true: 3"])
+def test_unknown_key_like_no_other(overlay):
+    message = problem(overlay)
+    assert "unknown key" in message and "did you mean" not in message
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1e-5", "3E-05", "'0.001'", "'1'"])
+def test_number_that_yaml_reads_as_text(text):
+    """YAML 1.1 wants a point in 1e-3; what the message says to write has to be read as that number."""
+    message = problem(f"finetune: {{learning_rate: {text}}}")
+    assert message.startswith(f"finetune.learning_rate: found {yaml.safe_load(text)!r}; expected number above 0")
+    advised = message.split("write ")[1].rstrip(")")
+    assert yaml.safe_load(advised) == float(text.strip("'"))
+    assert problems(f"finetune: {{learning_rate: {advised}}}") == []
+
+
+def test_number_in_quotes_for_an_integer():
+    advised = problem("dataset: {image_size: '128'}").split("write ")[1].rstrip(")")
+    assert problems(f"dataset: {{image_size: {advised}}}") == []
+
+
+def test_random_weights_are_for_the_demo_alone():
+    message = problem("transfer: {weights: random}")
+    assert message.startswith("transfer.weights: found 'random'")
+    assert "demo: true" in message and "imagenet" in message
+    assert problems("demo: true\ntransfer: {weights: random}") == []
+    assert problems("transfer: {weights: some/random.h5}") == []
+
+
+def test_chosen_holds_what_is_named_and_nothing_else():
+    config = configured()
+    text = chosen(config, "seed", "training.epochs", "transfer.hyperparameters")
+    assert json.loads(text) == {
+        "seed": config["seed"],
+        "training": {"epochs": config["training"]["epochs"]},
+        "transfer": {"hyperparameters": config["transfer"]["hyperparameters"]},
+    }
+    changed = configured("training: {patience: 9}\nbaseline: {hyperparameters: {dropout: 0.9}}\ndemo: true")
+    assert chosen(changed, "seed", "training.epochs", "transfer.hyperparameters") == text
+    with pytest.raises(KeyError):
+        chosen(config, "training.epoch")
+
+
+def test_chosen_tells_two_swapped_values_apart():
+    before = configured("baseline: {hyperparameters: {dropout: 0.2, l2: 0.5}}")
+    after = configured("baseline: {hyperparameters: {dropout: 0.5, l2: 0.2}}")
+    for named in (["baseline.hyperparameters"], ["baseline.hyperparameters.dropout", "baseline.hyperparameters.l2"]):
+        assert chosen(before, *named) != chosen(after, *named)
+        assert chosen(before, *named) == chosen(before, *reversed(named)), "the order of naming is no change"

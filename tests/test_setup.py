@@ -1,0 +1,300 @@
+"""Set-up: the pins agree, and the Makefile does what it says: once, with whole paths, in the right folder.
+
+The Makefile runs in a copy of the checkout. Stand-ins on the PATH take the place of uv, apt-get and TeX; the one for
+uv makes an environment whose python writes down what it is called with.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKED = (ROOT / "requirements.txt").read_text()
+DIRECT = [Requirement(text) for text in PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]]
+# The assignment's own list of libraries and versions.
+ASSIGNED = {
+    "numpy~=2.0.2",
+    "tensorflow>=2.18",
+    "scikit-learn~=1.6.1",
+    "pandas~=2.2.3",
+    "matplotlib~=3.10.0",
+    "seaborn~=0.13.2",
+    "imbalanced-learn~=0.13.0",
+    "pyaml~=25.1.0",
+}
+# All that the Makefile and the set-up script call; a PATH of these alone has no TeX, no apt-get and no Python.
+TOOLS = ["make", "sh", "echo", "sed", "tr", "cat", "rm", "mkdir", "touch", "cp", "ln", "awk"]
+
+
+def pins():
+    """{package: versions} of requirements.txt; a package has several where platforms differ."""
+    found = {}
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", LOCKED, re.MULTILINE):
+        found.setdefault(canonicalize_name(name), []).append(version)
+    return found
+
+
+def entries():
+    """requirements.txt as one text a pinned package, its hashes included."""
+    return re.split(r"\n(?=\S)", LOCKED.strip())
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=str)
+def test_each_dependency_is_locked_at_a_version_it_admits(requirement):
+    versions = pins()[canonicalize_name(requirement.name)]
+    assert all(requirement.specifier.contains(version) for version in versions), versions
+
+
+def test_assigned_versions_are_stated():
+    assert ASSIGNED <= {text.replace(" ", "") for text in PROJECT["project"]["dependencies"]}
+
+
+def test_python_version_agrees():
+    version = (ROOT / ".python-version").read_text().strip()
+    admitted = SpecifierSet(PROJECT["project"]["requires-python"])
+    major, minor = map(int, version.split("."))
+    assert f"{version}.1" in admitted
+    assert f"{major}.{minor + 1}.0" not in admitted and f"{major}.{minor - 1}.9" not in admitted
+    assert f"python={version}" in conda_dependencies()
+    assert f"--python-version {version} " in (ROOT / "Makefile").read_text()
+
+
+def test_conda_installs_the_same_lock_and_pins_nothing_else():
+    *packages, pip = conda_dependencies()
+    assert pip == {"pip": ["-r requirements.txt"]}
+    assert {package.split("=")[0] for package in packages} == {"python", "pip"}
+
+
+def conda_dependencies():
+    return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+
+
+def test_each_pin_has_hashes():
+    for entry in entries():
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", entry) and "--hash=sha256:" in entry, entry[:200]
+
+
+def test_lock_names_no_address():
+    assert not re.search(r"://| @ |--(extra-)?index|--find-links|--trusted-host", LOCKED)
+
+
+def executable(file, script):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what set-up needs, under a name with a space."""
+    root = tmp_path / "check out"
+    for name in ["Makefile", ".python-version", "workflow/setup.sh"]:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    (root / "requirements.txt").write_text("pinned==1.0\n")
+    (root / "report").mkdir()
+    (root / "report/preamble.tex").write_text(
+        "% \\usepackage{unused}\n\\usepackage[T1]{fontenc}\n\\usepackage{siunitx, booktabs} % units\n"
+    )
+    return root
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """Folder where stand-ins write down their calls."""
+    (tmp_path / "calls").mkdir()
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def stand_in(tmp_path, calls):
+    """Put a command of that name and that shell script on the PATH; it writes down its arguments, a line a call."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        (folder / tool).symlink_to(shutil.which(tool))
+
+    def add(name, script="true"):
+        return executable(folder / name, f'echo "$@" >> {calls}/{name}\n{script}')
+
+    return add
+
+
+@pytest.fixture
+def with_uv(stand_in, calls, tmp_path):
+    """A uv that makes an environment whose python writes down its arguments, one a line, the last call alone."""
+    python = executable(tmp_path / "python", f'printf "%s\\n" "$@" > {calls}/python')
+    stand_in("uv", f"mkdir -p .venv/bin; cp {python} .venv/bin/python")
+
+
+@pytest.fixture
+def with_tex(stand_in):
+    stand_in("latexmk")
+    stand_in("kpsewhich")
+
+
+@pytest.fixture
+def make(checkout, tmp_path):
+    """Call make there, with the stand-ins as the whole PATH."""
+
+    def call(*arguments, tools=tmp_path / "bin"):
+        environment = {"PATH": str(tools), "HOME": str(tmp_path / "home")}
+        return subprocess.run(["make", *arguments], cwd=checkout, env=environment, capture_output=True, text=True)
+
+    return call
+
+
+def test_help_is_the_default_and_lists_each_target(make, stand_in):
+    shown = make().stdout
+    for target in ["report", "demo", "test", "lint", "format", "lock"]:
+        assert re.search(rf"make {target} +\w", shown)
+    for variable in ["DATA", "WEIGHTS", "CONFIG", "CORES"]:
+        assert re.search(rf"^ +{variable} +\w", shown, re.MULTILINE)
+
+
+def test_second_call_sets_nothing_up(make, with_uv, with_tex, calls):
+    assert make("report").returncode == 0
+    first = (calls / "uv").read_text()
+    assert "--require-hashes -r requirements.txt" in first
+    assert make("report").returncode == 0
+    assert (calls / "uv").read_text() == first
+
+
+def test_half_made_environment_is_made_anew(make, with_uv, with_tex, checkout):
+    (checkout / ".venv/lib").mkdir(parents=True)
+    assert make("report").returncode == 0
+    assert not (checkout / ".venv/lib").exists()
+    assert (checkout / ".venv/.ready").exists()
+
+
+def test_failed_install_is_no_environment(make, stand_in, with_tex, checkout):
+    stand_in("uv", "mkdir -p .venv; exit 1")
+    assert make("report").returncode != 0
+    assert not (checkout / ".venv/.ready").exists()
+
+
+def test_other_pins_are_installed(make, with_uv, with_tex, checkout, calls):
+    make("report")
+    first = (calls / "uv").read_text()
+    later = (checkout / ".venv/.ready").stat().st_mtime + 10
+    os.utime(checkout / "requirements.txt", (later, later))
+    make("report")
+    assert (calls / "uv").read_text() == first * 2
+
+
+def test_missing_python_is_one_line(make, stand_in, with_tex):
+    result = make("report")
+    assert result.returncode != 0
+    assert "Python 3.12 not found: install it" in result.stderr
+
+
+def test_pyenv_shim_without_its_version_is_passed_over(make, stand_in, with_tex, tmp_path, calls):
+    stand_in("python3.12", "echo 'pyenv: python3.12: command not found'; exit 127")
+    pyenv = tmp_path / "home/.pyenv/versions/3.12.9/bin/python"
+    executable(pyenv, f'echo "$@" >> {calls}/pyenv; mkdir -p .venv/bin; ln -sf {pyenv} .venv/bin')
+    assert make("report").returncode == 0
+    assert "-m venv .venv" in (calls / "pyenv").read_text()
+
+
+def snakemake_arguments(calls):
+    return (calls / "python").read_text().splitlines()
+
+
+def test_paths_stay_whole_and_become_absolute(make, with_uv, with_tex, checkout, calls, tmp_path):
+    assert make("report", "DATA=my data/it's x.zip", "WEIGHTS=~/my weights.h5", "CORES=3").returncode == 0
+    assert snakemake_arguments(calls) == [
+        *["-m", "snakemake", "--cores", "3", "--config"],
+        f'dataset={{"path": "{checkout}/my data/it\'s x.zip"}}',
+        f'transfer={{"weights": "{tmp_path}/home/my weights.h5"}}',
+    ]
+    assert make("report", "DATA=/some where/x.zip").returncode == 0
+    assert snakemake_arguments(calls)[-1] == 'dataset={"path": "/some where/x.zip"}'
+
+
+def test_without_variables_the_build_is_plain_snakemake(make, with_uv, with_tex, calls):
+    assert make("report").returncode == 0
+    assert snakemake_arguments(calls) == ["-m", "snakemake", "--cores", "all"]
+
+
+def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, checkout, calls):
+    assert make("report", "CONFIG=config/quick.yaml mine.yaml").returncode == 0
+    assert snakemake_arguments(calls) == [
+        *["-m", "snakemake", "--cores", "all", "--directory", "build/quick"],
+        *["--configfile", "config/quick.yaml", "mine.yaml", "--config"],
+        f'dataset={{"path": "{checkout}/data/covid_xray.zip"}}',
+    ]
+
+
+def test_demo_builds_from_phantoms_in_a_folder_of_its_own(make, with_uv, with_tex, checkout, calls):
+    (checkout / "tests").mkdir()
+    (checkout / "tests/phantoms.py").touch()
+    assert "-m tests.phantoms build/demo/data/covid_xray.zip" in make("--dry-run", "demo").stdout
+    assert make("demo").returncode == 0
+    assert snakemake_arguments(calls)[4:] == ["--directory", "build/demo", "--configfile", "config/demo.yaml"]
+
+
+def test_missing_tex_is_installed_as_root_on_debian(make, with_uv, stand_in, calls, tmp_path):
+    stand_in("id", "echo 0")
+    tex = executable(tmp_path / "tex", "true")
+    stand_in("apt-get", f"cp {tex} {tmp_path}/bin/latexmk; cp {tex} {tmp_path}/bin/kpsewhich")
+    assert make("report").returncode == 0
+    update, install = (calls / "apt-get").read_text().splitlines()
+    assert update.startswith("update") and "texlive-science" in install
+
+
+@pytest.mark.parametrize(
+    "system, advice",
+    [
+        ("apt-get", "sudo apt-get install latexmk"),
+        ("dnf", "sudo dnf"),
+        ("pacman", "sudo pacman"),
+        ("brew", "brew install"),
+    ],
+)
+def test_missing_tex_elsewhere_is_one_line_before_anything_runs(make, with_uv, stand_in, calls, system, advice):
+    stand_in("id", "echo 1000")
+    stand_in(system)
+    result = make("report")
+    assert result.returncode != 0
+    assert "TeX lacks latexmk" in result.stderr and advice in result.stderr
+    assert not (calls / system).exists() and not (calls / "python").exists()
+
+
+def test_missing_style_is_named(make, with_uv, stand_in):
+    stand_in("id", "echo 1000")
+    stand_in("latexmk")
+    stand_in("kpsewhich", '[ "$1" != booktabs.sty ]')
+    assert "TeX lacks booktabs.sty;" in make("report").stderr
+
+
+def test_missing_poppler_stops_no_test(make, with_uv, with_tex, stand_in, calls):
+    stand_in("id", "echo 1000")
+    result = make("test")
+    assert result.returncode == 0 and "skipped" in result.stdout
+    assert snakemake_arguments(calls) == ["-m", "pytest"]
+
+
+def test_missing_archive_is_told_through_make(checkout, make, with_uv, with_tex, tmp_path):
+    """With the real snakemake, in a checkout and a folder whose names have spaces."""
+    for name in ["config", "workflow", "pipeline", "report"]:
+        shutil.copytree(ROOT / name, checkout / name, dirs_exist_ok=True)
+    shutil.copy(ROOT / "Snakefile", checkout)
+    executable(checkout / ".venv/bin/python", f'exec "{sys.executable}" "$@"')
+    (checkout / ".venv/.ready").touch()
+    result = make("report", "DATA=my data/x.zip", "CONFIG=config/quick.yaml", tools=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert result.returncode != 0
+    assert f"no data at {checkout}/my data/x.zip" in result.stderr + result.stdout
+    assert "make demo" in result.stderr + result.stdout
+    assert not (checkout / "build/quick/results").exists()
