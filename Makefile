@@ -17,8 +17,7 @@ snakemake = $(python) -m snakemake --cores $(CORES)
 absolute = $(subst |,$(CURDIR)/,$(subst |~/,$(HOME)/,$(subst |/,/,|$(1))))
 quoted = '$(subst ','\'',$(1))'
 
-archive = $(or $(DATA),$(if $(CONFIG),data/covid_xray.zip))
-settings = $(if $(archive),$(call quoted,dataset={"path": "$(call absolute,$(archive))"})) \
+settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))"})) \
   $(if $(WEIGHTS),$(call quoted,transfer={"weights": "$(call absolute,$(WEIGHTS))"}))
 overlay = --directory build/$(basename $(notdir $(firstword $(CONFIG)))) --configfile $(CONFIG)
 

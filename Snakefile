@@ -1,6 +1,7 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
 import hashlib
+import shlex
 import sys
 from pathlib import Path
 

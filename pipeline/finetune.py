@@ -44,7 +44,7 @@ def final(
     learning_rate = settings["finetune"]["learning_rate"]
     rows, histories = [], []
     for attempt in range(1, settings["finetune"]["attempts"] + 1):
-        network = keras.models.load_model(model)
+        network = load(model, settings["seed"])
         outcome, attempt_history = fine_tune(network, examples, settings, learning_rate, batch_size, epochs)
         rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
         histories.append(attempt_history.assign(attempt=attempt))
@@ -53,7 +53,7 @@ def final(
             break
         learning_rate /= settings["finetune"]["divide_by"]
     else:
-        network = keras.models.load_model(model)
+        network = load(model, settings["seed"])
         unfreeze(network, settings["finetune"]["unfreeze_from"])
     reloaded = save(network, model_file)
     attempts.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def heldout(
     """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps."""
     runtime.start(settings["compute"])
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
-    network = keras.models.load_model(model)
+    network = load(model, settings["seed"])
     before = metrics.scores(val_examples.labels, fitting.logits(network, val_examples.values))
     schedule = pd.read_csv(attempts).iloc[-1]
     rows = pd.DataFrame()
@@ -113,6 +113,12 @@ def heldout(
     )
 
 
+def load(model, seed):
+    """The model anew, with `seed`: a loaded Dropout layer takes its seed from the process, at loading."""
+    keras.utils.set_random_seed(seed)
+    return keras.models.load_model(model)
+
+
 def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, val=None):
     """Unfreeze `network` and train it in place on augmented images.
 
@@ -121,7 +127,6 @@ def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, va
         dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
-    keras.utils.set_random_seed(settings["seed"])
     fitting.compile_(network, learning_rate)
     monitored = fitting.monitored(examples, val, settings["seed"], baseline.plain)
     values, labels = monitored["train"]

@@ -217,6 +217,10 @@ def test_number_in_quotes_for_an_integer():
     assert problems(f"dataset: {{image_size: {advised}}}") == []
 
 
+def test_number_where_none_is_wanted():
+    assert "YAML" not in problem("demo: '1'")
+
+
 def test_random_weights_are_for_the_demo_alone():
     message = problem("transfer: {weights: random}")
     assert message.startswith("transfer.weights: found 'random'")

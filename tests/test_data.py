@@ -124,6 +124,7 @@ def test_folder_gives_what_the_zip_gives(clean, tmp_path, inside):
 def test_clutter_is_passed_over(clean, contents, tmp_path):
     for name in [
         "__MACOSX/phantoms/train/covid/._train_covid_0001.png",
+        "__MACOSX/phantoms/train/covid/train_covid_0001.png",
         "phantoms/train/covid/.DS_Store",
         "phantoms/val/normal/Thumbs.db",
         "phantoms/val/normal/desktop.ini",

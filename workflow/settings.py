@@ -94,7 +94,11 @@ def _lines(error, schema):
     if error.validator == "not":
         return [f"{key}: {error.schema['description']}"]
     line = f"{key}: found {error.instance!r}; expected {_allowed(error.schema)}"
-    if isinstance(error.instance, str) and _number(error.instance):
+    if (
+        error.schema.get("type") in ("integer", "number")
+        and isinstance(error.instance, str)
+        and _number(error.instance)
+    ):
         line += f" (YAML reads it as text: write {_number(error.instance)})"
     return [line]
 

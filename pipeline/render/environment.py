@@ -1,4 +1,4 @@
-r"""The templates' language: Jinja with \VAR{...}, \BLOCK{...} and \#{comments}, in which nothing is typeset by accident.
+r"""The templates' language: Jinja with \VAR{...}, \BLOCK{...} and \#{comments}; nothing is typeset by accident.
 
 A text is escaped; a number must pass a filter of pipeline.render.filters; an unknown name is an error.
 """
@@ -32,6 +32,7 @@ def create(folder, build, **names):
         comment_end_string="}",
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(folder),
         finalize=finalize,

@@ -1,11 +1,14 @@
-"""Helpers of the rule files: no rule stands here."""
+"""What the files of the stages call. No job is defined here."""
 
 from pipeline.command import InputError
+from pipeline.images import archive
 from workflow import settings
 from workflow.closure import code_of
 
 SPLITS = ["train", "val", "test"]
 MODELS = ["baseline", "transfer"]
+FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
+IMAGENET = "results/features/imagenet.h5"
 
 problems = settings.check(config, ROOT / "workflow/schemas/config.schema.yaml")
 if problems:
@@ -13,7 +16,8 @@ if problems:
 
 # Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory.
 # TensorFlow's C++ side would report every missing accelerator.
-shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH PYTHONPATH={ROOT} TF_CPP_MIN_LOG_LEVEL=3; ")
+INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))} TF_CPP_MIN_LOG_LEVEL=3; ")
 
 
 def chosen(*keys):
@@ -26,7 +30,7 @@ def chosen(*keys):
 
 
 def code_of_model(*modules):
-    """`code_of` for rules of both models: an edit of one model's module leaves the other's jobs alone."""
+    """`code_of` where {model} is a wildcard: an edit of one model's module leaves the other's jobs alone."""
 
     def of_job(wildcards):
         return code_of(*modules, f"pipeline.models.{wildcards.model}")
@@ -59,3 +63,53 @@ def backbone(wildcards):
 
 def backbone_digest(wildcards):
     return "results/features/backbone.keras.sha256" if wildcards.model == "transfer" else []
+
+
+def dataset_path():
+    """dataset.path, relative to the folder of this build or, if it is not there, to the checkout."""
+    path = Path(config["dataset"]["path"])
+    return path if path.exists() or not (ROOT / path).exists() else ROOT / path
+
+
+def dataset(wildcards):
+    """The archive or folder; looked for here and not at the start, so that the report alone builds without it."""
+    path = dataset_path()
+    if not path.exists():
+        # An exception is shown with a traceback; where nothing was built yet, there is nothing that could go on.
+        if not Path("tables/data/index.csv").exists():
+            sys.exit(archive.missing(path))
+        raise WorkflowError(archive.missing(path))
+    return ancient(str(path))
+
+
+def dataset_digest(wildcards):
+    """Digest of the archive's content: a touched archive is no new data."""
+    try:
+        return archive.digest(dataset_path())
+    except InputError:
+        return "unreadable"  # the stage itself says what is wrong with it
+
+
+def weights(wildcards):
+    """The file of the backbone's weights: ImageNet's, fetched; the user's own; or none, random ones for the demo."""
+    kind = config["transfer"]["weights"]
+    return {"imagenet": ancient(IMAGENET), "random": []}.get(kind, ancient(kind))
+
+
+def weights_digest(wildcards):
+    """Digest of the user's own weights file: a touched file is no new file."""
+    kind = config["transfer"]["weights"]
+    if not Path(kind).is_file():
+        return kind
+    with open(kind, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tune_jobs():
+    """(first, last) trial of each job: trials that last seconds share a process."""
+    trials, size = config["tune"]["trials"], config["tune"]["trials_per_job"]
+    return [(first, min(first + size - 1, trials)) for first in range(1, trials + 1, size)]
+
+
+def final_model(wildcards):
+    return tracked(FINAL_MODELS[wildcards.model])

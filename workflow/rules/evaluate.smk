@@ -1,10 +1,5 @@
-FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 # Outside the rules' outputs: Snakemake deletes those before a job runs again, and a look cannot be unlooked.
 LEDGER = "results/evaluate/ledger.csv"
-
-
-def final_model(wildcards):
-    return tracked(FINAL_MODELS[wildcards.model])
 
 
 rule predict_test:
@@ -15,15 +10,15 @@ rule predict_test:
         test_index="tables/data/index_test.csv",
     output:
         logits="results/evaluate/{model}_logits.csv",
-    params:
-        settings=chosen("compute"),
-        ledger=LEDGER,
-        code=code_of("pipeline.predict_test"),
     log:
         "results/logs/predict_test_{model}.log",
     benchmark:
         "results/benchmarks/predict_test_{model}.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("compute"),
+        ledger=LEDGER,
+        code=code_of("pipeline.predict_test"),
     shell:
         "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
         "--test {input.test[0]} --test-index {input.test_index} --settings {params.settings:q} "
@@ -45,14 +40,14 @@ rule evaluate:
         looks="tables/evaluate/ledger.csv",
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
-    params:
-        settings=chosen("seed"),
-        ledger=LEDGER,
-        code=code_of("pipeline.evaluate"),
     log:
         "results/logs/evaluate.log",
     benchmark:
         "results/benchmarks/evaluate.tsv"
+    params:
+        settings=chosen("seed"),
+        ledger=LEDGER,
+        code=code_of("pipeline.evaluate"),
     shell:
         "python -m pipeline.evaluate evaluate --logits {input.logits} --val-predictions {input.val_predictions} "
         "--ledger {params.ledger} --test {input.test[0]} --test-index {input.test_index} "
@@ -73,12 +68,12 @@ rule evaluate_figures:
         confusion="figures/evaluate/confusion.pdf",
         roc="figures/evaluate/roc.pdf",
         samples="figures/evaluate/samples.pdf",
-    params:
-        code=code_of("pipeline.plots.evaluate"),
     log:
         "results/logs/evaluate_figures.log",
     benchmark:
         "results/benchmarks/evaluate_figures.tsv"
+    params:
+        code=code_of("pipeline.plots.evaluate"),
     shell:
         "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} "
         "--test-metrics {input.metrics} --confusion {input.confusion} --samples {input.samples} "

@@ -11,12 +11,12 @@ rule explore:
         pixels="tables/explore/pixels.csv",
         intensities="tables/explore/intensities.csv",
         samples="results/explore/samples.npz",
-    params:
-        code=code_of("pipeline.explore"),
     log:
         "results/logs/explore.log",
     benchmark:
         "results/benchmarks/explore.tsv"
+    params:
+        code=code_of("pipeline.explore"),
     shell:
         "python -m pipeline.explore explore --index {input.index} "
         "--caches {input.train[0]} {input.val[0]} {input.test[0]} --sizes {output.sizes} --classes {output.classes} "
@@ -33,12 +33,12 @@ rule explore_figures:
         classes="figures/explore/classes.pdf",
         intensities="figures/explore/intensities.pdf",
         samples="figures/explore/samples.pdf",
-    params:
-        code=code_of("pipeline.plots.explore"),
     log:
         "results/logs/explore_figures.log",
     benchmark:
         "results/benchmarks/explore_figures.tsv"
+    params:
+        code=code_of("pipeline.plots.explore"),
     shell:
         "python -m pipeline.plots.explore explore --classes {input.classes} --intensities {input.intensities} "
         "--samples {input.samples} --classes-figure {output.classes} --intensities-figure {output.intensities} "

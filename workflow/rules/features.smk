@@ -1,23 +1,5 @@
-IMAGENET = "results/features/imagenet.h5"
-
-
 localrules:
     fetch,
-
-
-def weights(wildcards):
-    """The file of the backbone's weights: ImageNet's, fetched; the user's own; or none, random ones for the demo."""
-    kind = config["transfer"]["weights"]
-    return {"imagenet": ancient(IMAGENET), "random": []}.get(kind, ancient(kind))
-
-
-def weights_digest(wildcards):
-    """Digest of the user's own weights file: a touched file is no new file."""
-    kind = config["transfer"]["weights"]
-    if not Path(kind).is_file():
-        return kind
-    with open(kind, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 rule fetch:
@@ -25,14 +7,14 @@ rule fetch:
     output:
         weights=IMAGENET,
         digest=f"{IMAGENET}.sha256",
-    params:
-        code=code_of("pipeline.features"),
     log:
         "results/logs/fetch.log",
     benchmark:
         "results/benchmarks/fetch.tsv"
     # Before anything expensive runs.
     priority: 100
+    params:
+        code=code_of("pipeline.features"),
     shell:
         "python -m pipeline.features fetch --weights {output.weights} --log {log}"
 
@@ -45,38 +27,38 @@ rule backbone:
     output:
         model="results/features/backbone.keras",
         digest="results/features/backbone.keras.sha256",
-    params:
-        content=weights_digest,
-        settings=chosen("seed", "dataset.image_size", "transfer.output_layer"),
-        code=code_of("pipeline.features", "pipeline.models.transfer"),
     log:
         "results/logs/backbone.log",
     benchmark:
         "results/benchmarks/backbone.tsv"
     priority: 100
+    params:
+        content=weights_digest,
+        settings=chosen("seed", "dataset.image_size", "transfer.output_layer"),
+        code=code_of("pipeline.features", "pipeline.models.transfer"),
     shell:
         "python -m pipeline.features backbone --weights {input.weights:q} --settings {params.settings:q} "
         "--model-file {output.model} --log {log}"
 
 
 rule features:
-    """Pooled features of the plain images and of augmented views of each, for train and for val."""
-    wildcard_constraints:
-        split="train|val",
     input:
         backbone=tracked("results/features/backbone.keras"),
         images=tracked("results/data/{split}.npy"),
     output:
         features="results/features/{split}.npy",
         digest="results/features/{split}.npy.sha256",
-    params:
-        settings=chosen("seed", "augmentation", "transfer.views", "compute"),
-        code=code_of("pipeline.features"),
     log:
         "results/logs/features_{split}.log",
     benchmark:
         "results/benchmarks/features_{split}.tsv"
+    """Pooled features of the plain images and of augmented views of each, for train and for val."""
+    wildcard_constraints:
+        split="train|val",
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "augmentation", "transfer.views", "compute"),
+        code=code_of("pipeline.features"),
     shell:
         "python -m pipeline.features features --backbone {input.backbone[0]} --images {input.images[0]} "
         "--split {wildcards.split} --settings {params.settings:q} --out {output.features} --log {log}"

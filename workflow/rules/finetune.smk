@@ -17,14 +17,14 @@ rule finetune:
         attempts="tables/finetune/attempts.csv",
         history="tables/finetune/history.csv",
         summary="tables/finetune/model.csv",
-    params:
-        settings=chosen(*FINETUNE_SETTINGS),
-        code=code_of("pipeline.finetune"),
     log:
         "results/logs/finetune.log",
     benchmark:
         "results/benchmarks/finetune.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen(*FINETUNE_SETTINGS),
+        code=code_of("pipeline.finetune"),
     shell:
         "python -m pipeline.finetune final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
@@ -48,14 +48,14 @@ rule finetune_heldout:
         table="tables/finetune/heldout.csv",
         history="tables/finetune/heldout_history.csv",
         predictions="tables/finetune/val_predictions.csv",
-    params:
-        settings=chosen(*FINETUNE_SETTINGS, "training.heldout_seeds"),
-        code=code_of("pipeline.finetune"),
     log:
         "results/logs/finetune_heldout.log",
     benchmark:
         "results/benchmarks/finetune_heldout.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen(*FINETUNE_SETTINGS, "training.heldout_seeds"),
+        code=code_of("pipeline.finetune"),
     shell:
         "python -m pipeline.finetune heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "

@@ -12,14 +12,14 @@ rule gradcam:
         groups="tables/gradcam/groups.csv",
         samples="tables/gradcam/samples.csv",
         overlays="results/gradcam/overlays.npz",
-    params:
-        settings=chosen("compute", "gradcam"),
-        code=code_of("pipeline.gradcam"),
     log:
         "results/logs/gradcam.log",
     benchmark:
         "results/benchmarks/gradcam.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("compute", "gradcam"),
+        code=code_of("pipeline.gradcam"),
     shell:
         "python -m pipeline.gradcam gradcam --models {input.baseline[0]} {input.transfer[0]} --test {input.test[0]} "
         "--test-index {input.test_index} --predictions {input.predictions} --test-metrics {input.metrics} "
@@ -34,13 +34,13 @@ rule gradcam_figures:
         overlays="results/gradcam/overlays.npz",
     output:
         "figures/gradcam/groups.pdf",
-    params:
-        settings=chosen("gradcam.samples"),
-        code=code_of("pipeline.plots.gradcam"),
     log:
         "results/logs/gradcam_figures.log",
     benchmark:
         "results/benchmarks/gradcam_figures.tsv"
+    params:
+        settings=chosen("gradcam.samples"),
+        code=code_of("pipeline.plots.gradcam"),
     shell:
         "python -m pipeline.plots.gradcam gradcam --samples {input.samples} --overlays {input.overlays} "
         "--settings {params.settings:q} --out {output} --log {log}"

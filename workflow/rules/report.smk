@@ -1,1 +1,56 @@
+ARTICLE = ROOT / "report/article.tex.j2"
+# What lies beside it: inputs, so that an edit of one reruns the report and nothing else.
+TEMPLATES = sorted(
+    str(file)
+    for file in ARTICLE.parent.rglob("*")
+    if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
+)
 
+
+rule report:
+    """The article as a PDF, and the record of every number in it."""
+    input:
+        article=str(ARTICLE),
+        templates=TEMPLATES,
+        tables=[
+            "tables/explore/sizes.csv",
+            "tables/explore/classes.csv",
+            "tables/explore/pixels.csv",
+            *expand("tables/tune/{model}.csv", model=MODELS),
+            *expand("tables/tune/{model}_best.csv", model=MODELS),
+            *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["initial", "heldout", "model"]),
+            "tables/finetune/attempts.csv",
+            "tables/finetune/heldout.csv",
+            "tables/evaluate/thresholds.csv",
+            "tables/evaluate/test_metrics.csv",
+            "tables/evaluate/confusion.csv",
+            "tables/evaluate/ledger.csv",
+            "tables/gradcam/groups.csv",
+            "tables/gradcam/samples.csv",
+        ],
+        figures=[
+            "figures/explore/classes.pdf",
+            "figures/explore/samples.pdf",
+            "figures/explore/intensities.pdf",
+            *expand("figures/tune/{model}.pdf", model=MODELS),
+            *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
+            "figures/evaluate/confusion.pdf",
+            "figures/evaluate/roc.pdf",
+            "figures/evaluate/samples.pdf",
+            "figures/gradcam/groups.pdf",
+        ],
+    output:
+        pdf="report/report.pdf",
+        trace="tables/report/trace.csv",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    params:
+        settings=chosen("demo", "dataset.draw"),
+        build="results/report",
+        code=code_of("pipeline.render.__main__"),
+    shell:
+        "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
+        "--tables {input.tables} --figures {input.figures} --build {params.build} --pdf {output.pdf} "
+        "--trace {output.trace} --log {log}"

@@ -10,14 +10,14 @@ rule train_initial:
         val_index="tables/data/index_val.csv",
     output:
         history="tables/train/{model}_initial.csv",
-    params:
-        settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
-        code=code_of_model("pipeline.train"),
     log:
         "results/logs/train_initial_{model}.log",
     benchmark:
         "results/benchmarks/train_initial_{model}.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
+        code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train initial --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
@@ -39,14 +39,14 @@ rule train_heldout:
         digests=[f"{model}.sha256" for model in HELDOUT],
         runs="tables/train/{model}_heldout.csv",
         predictions="tables/train/{model}_val_predictions.csv",
-    params:
-        settings=chosen("seed", "compute", "training", "augmentation"),
-        code=code_of_model("pipeline.train"),
     log:
         "results/logs/train_heldout_{model}.log",
     benchmark:
         "results/benchmarks/train_heldout_{model}.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "compute", "training", "augmentation"),
+        code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train heldout --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
@@ -70,14 +70,14 @@ rule train_final:
         digest="results/train/{model}.keras.sha256",
         history="tables/train/{model}_final.csv",
         summary="tables/train/{model}_model.csv",
-    params:
-        settings=chosen("seed", "compute", "augmentation"),
-        code=code_of_model("pipeline.train"),
     log:
         "results/logs/train_final_{model}.log",
     benchmark:
         "results/benchmarks/train_final_{model}.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "compute", "augmentation"),
+        code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train final --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} --runs {input.runs} "
@@ -86,18 +86,18 @@ rule train_final:
 
 
 rule train_figures:
-    """Cross-entropy and AUC at the end of each epoch."""
-    wildcard_constraints:
-        run="initial|final",
     input:
         history="tables/train/{model}_{run}.csv",
     output:
         "figures/train/{model}_{run}.pdf",
-    params:
-        code=code_of("pipeline.plots.train"),
     log:
         "results/logs/train_figures_{model}_{run}.log",
     benchmark:
         "results/benchmarks/train_figures_{model}_{run}.tsv"
+    """Cross-entropy and AUC at the end of each epoch."""
+    wildcard_constraints:
+        run="initial|final",
+    params:
+        code=code_of("pipeline.plots.train"),
     shell:
         "python -m pipeline.plots.train train --history {input.history} --out {output} --log {log}"

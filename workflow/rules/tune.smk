@@ -1,9 +1,3 @@
-def tune_jobs():
-    """(first, last) trial of each job: trials that last seconds share a process."""
-    trials, size = config["tune"]["trials"], config["tune"]["trials_per_job"]
-    return [(first, min(first + size - 1, trials)) for first in range(1, trials + 1, size)]
-
-
 TUNE_JOBS = [f"{first}-{last}" for first, last in tune_jobs()]
 
 
@@ -11,13 +5,13 @@ rule tune_propose:
     """Every trial, written down before any of them runs."""
     output:
         proposals="results/tune/{model}_proposals.csv",
-    params:
-        settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
-        code=code_of("pipeline.tune"),
     log:
         "results/logs/tune_propose_{model}.log",
     benchmark:
         "results/benchmarks/tune_propose_{model}.tsv"
+    params:
+        settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
+        code=code_of("pipeline.tune"),
     shell:
         "python -m pipeline.tune propose --model {wildcards.model} --settings {params.settings:q} "
         "--proposals {output.proposals} --log {log}"
@@ -34,14 +28,14 @@ rule tune_trials:
     output:
         results="results/tune/{model}_{first}-{last}.csv",
         cost="results/tune/{model}_{first}-{last}_cost.csv",
-    params:
-        settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
-        code=code_of_model("pipeline.tune", "pipeline.models.fitting"),
     log:
         "results/logs/tune_trials_{model}_{first}-{last}.log",
     benchmark:
         "results/benchmarks/tune_trials_{model}_{first}-{last}.tsv"
     threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
+        code=code_of_model("pipeline.tune", "pipeline.models.fitting"),
     shell:
         "python -m pipeline.tune trials --model {wildcards.model} --proposals {input.proposals} "
         "--first {wildcards.first} --last {wildcards.last} --train {input.train[0]} --val {input.val[0]} "
@@ -58,13 +52,13 @@ rule tune:
         table="tables/tune/{model}.csv",
         best="tables/tune/{model}_best.csv",
         cost="tables/tune/{model}_cost.csv",
-    params:
-        settings=chosen("{model}.hyperparameters"),
-        code=code_of("pipeline.tune"),
     log:
         "results/logs/tune_{model}.log",
     benchmark:
         "results/benchmarks/tune_{model}.tsv"
+    params:
+        settings=chosen("{model}.hyperparameters"),
+        code=code_of("pipeline.tune"),
     shell:
         "python -m pipeline.tune select --results {input.results} --costs {input.costs} "
         "--settings {params.settings:q} --model {wildcards.model} --table {output.table} --best {output.best} "
@@ -78,13 +72,13 @@ rule tune_figures:
         best="tables/tune/{model}_best.csv",
     output:
         "figures/tune/{model}.pdf",
-    params:
-        settings=chosen("tune.space.{model}"),
-        code=code_of("pipeline.plots.tune"),
     log:
         "results/logs/tune_figures_{model}.log",
     benchmark:
         "results/benchmarks/tune_figures_{model}.tsv"
+    params:
+        settings=chosen("tune.space.{model}"),
+        code=code_of("pipeline.plots.tune"),
     shell:
         "python -m pipeline.plots.tune tune --model {wildcards.model} --table {input.table} --best {input.best} "
         "--settings {params.settings:q} --out {output} --log {log}"

@@ -1,0 +1,735 @@
+"""The report: every number is read, every text escaped, every branch written, and the PDF the same to the byte.
+
+Made-up tables and blank figures stand in for a run's.
+"""
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from pipeline.command import InputError
+from pipeline.render import __main__ as stage
+from pipeline.render import environment, filters, latex, metadata
+from pipeline.render.cells import Tables
+from pipeline.render.escape import escape
+from pipeline.render.figures import Figures
+
+ROOT = Path(__file__).parent.parent
+REPORT = ROOT / "report"
+TEMPLATES = sorted(REPORT.rglob("*.tex.j2"))
+REAL = {"demo": False, "dataset": {"draw": None}}
+DEMO = {"demo": True, "dataset": {"draw": None}}
+QUICK = {"demo": False, "dataset": {"draw": {"train": 1, "val": 1, "test": 1}}}
+FIGURES = {
+    "explore/classes": (3.4, 1.9),
+    "explore/samples": (7, 1.1),
+    "explore/intensities": (3.4, 1.7),
+    "tune/baseline": (3.4, 2.8),
+    "tune/transfer": (3.4, 2.8),
+    "train/baseline_initial": (3.4, 1.7),
+    "train/transfer_initial": (3.4, 1.7),
+    "train/baseline_final": (3.4, 1.7),
+    "train/transfer_final": (3.4, 1.7),
+    "evaluate/confusion": (3.4, 1.75),
+    "evaluate/roc": (3.4, 2.6),
+    "evaluate/samples": (7, 1.4),
+    "gradcam/groups": (7, 5.8),
+}
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
+
+
+def made_up():
+    """{table: list of rows}, as a run could give them."""
+    splits, counts = ("train", "val", "test"), (2688, 576, 576)
+    labels, models = ("normal", "covid"), ("baseline", "transfer")
+    tables = {
+        "explore/sizes": [
+            {"split": split, "images": count, "min_width": 256, "max_width": 256, "min_height": 256,
+             "max_height": 256, "same_size": True}
+            for split, count in zip(splits, counts, strict=True)
+        ],
+        "explore/classes": [
+            {"split": split, "label": label, "images": int(count * share), "share": share}
+            for split, count in zip(splits, counts, strict=True)
+            for label, share in zip(labels, (0.75, 0.25), strict=True)
+        ],
+        "explore/pixels": [
+            {"split": split, "label": label, "mean": mean, "sd": 60.2, "p5": 10, "p50": 130, "p95": 220}
+            for split in splits
+            for label, mean in (("normal", 128.4), ("covid", 140.9), ("all", 131.5))
+        ],
+        "finetune/attempts": [
+            {"attempt": 1, "learning_rate": 3e-5, "epochs": 7, "loss_before": 0.12, "loss_after": 0.31,
+             "auc_before": 0.98, "auc_after": 0.9, "verdict": "dropped"},
+            {"attempt": 2, "learning_rate": 6e-6, "epochs": 7, "loss_before": 0.12, "loss_after": 0.07,
+             "auc_before": 0.98, "auc_after": 0.99, "verdict": "kept"},
+        ],
+        "finetune/heldout": [
+            {"val_auc_head": 0.978, "val_auc_finetuned": 0.986, "val_loss_head": 0.16, "val_loss_finetuned": 0.13,
+             "verdict": "kept"}
+        ],
+        "evaluate/thresholds": [
+            {"model": model, "threshold": 0.41, "source": f"tables/train/{model}_val_predictions.csv"}
+            for model in models
+        ],
+        "evaluate/test_metrics": [
+            {"model": model, "metric": metric, "value": value, "ci_low": value - 0.02, "ci_high": value + 0.01,
+             "n": 576}
+            for model, value in zip(models, (0.93, 0.98), strict=True)
+            for metric in ("auc", "accuracy", "sensitivity", "specificity", "average_precision", "balanced_accuracy",
+                           "f1", "mcc")
+        ],
+        "evaluate/confusion": [
+            {"model": model, "label": label, "predicted": predicted, "images": 400 if label == predicted else 11}
+            for model in models for label in labels for predicted in labels
+        ],
+        "evaluate/ledger": [
+            {"model": model, "weights_sha256": "ab" * 32, "data_sha256": "cd" * 32} for model in models
+        ],
+        "gradcam/samples": [
+            {"file": "x_1.png", "group": "true covid", "label": "covid", "probability": 0.99, "predicted": "covid",
+             "empty": empty}
+            for empty in (False, True)
+        ],
+        "gradcam/groups": [
+            {"group": group, "images": images, "shown": min(images, 3)}
+            for group, images in {"true covid": 130, "true normal": 420, "missed covid": 14, "false alarm": 0}.items()
+        ],
+    }  # fmt: skip
+    for model in models:
+        chosen = {"learning_rate": 0.000094, "dropout": 0.31, "batch_size": 32, "dense_units": 64, "l2": 0.0001}
+        chosen |= {"filters": 24} if model == "baseline" else {}
+        tables |= {
+            f"tune/{model}": [
+                {"trial": trial, "seed": trial, "status": "finished", **chosen, "best_epoch": 4, "train_loss": 0.2,
+                 "train_auc": 0.98, "val_loss": 0.21, "val_auc": 0.93 + trial / 100}
+                for trial in (1, 2, 3)
+            ],
+            f"tune/{model}_best": [{"trial": 3, "val_auc": 0.96, **chosen}],
+            f"train/{model}_initial": [
+                {"epoch": epoch, "learning_rate": 0.001}
+                | {f"{split}_{metric}": value for split in ("train", "val") for metric, value in {
+                    "loss": 0.6 - epoch / 10, "auc": 0.9, "accuracy": 0.9, "sensitivity": 0.9, "specificity": 0.9,
+                }.items()}
+                for epoch in (1, 2, 3, 4)
+            ],
+            f"train/{model}_heldout": [
+                {"seed": seed, "best_epoch": 5, "epochs": 8, "val_loss": 0.2, "val_auc": 0.9 + seed / 100}
+                for seed in (1, 2, 3)
+            ],
+            f"train/{model}_model": [
+                {"epochs": 5, "trainable_parameters": 123456, "frozen_parameters": 960, "weights_sha256": "ef" * 32,
+                 "reloaded_identical": True}
+            ],
+        }  # fmt: skip
+    return tables
+
+
+def change(tables, table, column, value, **conditions):
+    """Set `column` of the rows that meet `conditions`."""
+    for row in tables[table]:
+        if all(row[key] == wanted for key, wanted in conditions.items()):
+            row[column] = value
+
+
+def auc(tables, model, low, value, high):
+    for column, number in {"ci_low": low, "value": value, "ci_high": high}.items():
+        change(tables, "evaluate/test_metrics", column, number, model=model, metric="auc")
+
+
+def blank_pdf(width, height):
+    """A PDF of one empty page; inches."""
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {72 * width:g} {72 * height:g}]>>",
+    ]
+    content, offsets = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(content))
+        content += f"{number} 0 obj\n{body}\nendobj\n"
+    start = len(content)
+    content += "xref\n0 4\n0000000000 65535 f \n" + "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    return content + f"trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n"
+
+
+class Run:
+    """A folder with tables and figures, from which articles are rendered."""
+
+    def __init__(self, folder):
+        self.folder, self.tables, self.report = folder, made_up(), REPORT
+        self.pdf, self.trace = folder / "report/report.pdf", folder / "tables/report/trace.csv"
+
+    def render(self, settings=REAL):
+        table_files, figure_files = [], []
+        for name, rows in self.tables.items():
+            file = self.folder / f"tables/{name}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with open(file, "w", newline="") as output:
+                writer = csv.DictWriter(output, rows[0], lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+            table_files.append(file)
+        for name, size in FIGURES.items():
+            file = self.folder / f"figures/{name}.pdf"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(blank_pdf(*size))
+            figure_files.append(file)
+        stage.render(
+            settings=settings,
+            article=self.report / "article.tex.j2",
+            tables=table_files,
+            figures=figure_files,
+            build=self.folder / "results/report",
+            pdf=self.pdf,
+            trace=self.trace,
+        )
+
+    def source(self, settings=REAL):
+        """The TeX that the templates give, white space as single blanks."""
+        self.render(settings)
+        files = sorted((self.folder / "results/report").rglob("*.tex"))
+        return " ".join(" ".join(file.read_text() for file in files if file.name != "preamble.tex").split())
+
+    def edit(self, name, old, new):
+        """Render from a copy of the templates in which `old` of the file `name` is `new`."""
+        if self.report == REPORT:
+            self.report = self.folder / "templates/report"
+            shutil.copytree(REPORT, self.report)
+        text = (self.report / name).read_text()
+        assert old in text
+        (self.report / name).write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path)
+
+
+@pytest.fixture
+def untyped(run, monkeypatch):
+    """A run whose articles end as TeX source."""
+
+    def no_tex(source, epoch):
+        return source
+
+    monkeypatch.setattr(latex, "typeset", no_tex)
+    return run
+
+
+# Numbers: read, never typed.
+
+# Names, the document's own format, and the level of the intervals, none of which a run could change.
+DIGITS_ALLOWED = ["COVID-19", "ResNet50V2", "10pt,twocolumn,a4paper", r"\frac{1}{n}", r"\qty{95}{\percent} confidence"]
+DIGITS_ALLOWED += re.findall(r"@\w+\{(\w+),", (REPORT / "references.bib").read_text())
+DIGITS_ALLOWED += [r"height=0.8\textheight", "\\setlength{\\tabcolsep}{3pt}"]
+
+
+def typed_digits(template):
+    """What stands in a template with a digit and is not in the short list: in its text, and in texts of expressions."""
+    parsed = environment.create(REPORT, None).parse(template)
+    found = []
+    for data in parsed.find_all(jinja2.nodes.TemplateData):
+        text = data.data
+        for allowed in DIGITS_ALLOWED:
+            text = text.replace(allowed, "")
+        found += re.findall(r"\S*\d\S*", text)
+    for constant in parsed.find_all(jinja2.nodes.Const):
+        # Names of columns, metrics and templates are no numbers, whatever is in them; every other text could be shown.
+        if isinstance(constant.value, str) and not re.fullmatch(r"[a-z]\w*|\S+\.tex\.j2", constant.value):
+            found += re.findall(r"\S*\d\S*", constant.value)
+    return found
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: file.stem)
+def test_no_digit_is_typed(template):
+    assert typed_digits(template.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["an AUC of 0.93", r"\num{12} images", r'\VAR{"0.93"}', r'\BLOCK{set auc = "0.93"}', "COVID-19 in 3"]
+)
+def test_typed_digits_are_found(text):
+    assert typed_digits(text)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "0.93",
+        "3",
+        "none",
+        "demo",
+        "0.93|number(digits=2)",
+        "3|count",
+        '(cell("s/t", column="a") + 1)|count',
+        'cell("s/t", column="a")',
+        'row("s/t").a',
+        'rows("s/t")|length',
+        'rows("s/t")|length|count',
+    ],
+)
+def test_a_number_that_was_not_read_or_has_no_filter_is_refused(tmp_path, expression):
+    with pytest.raises(InputError, match="article.tex.j2:2: .*(no text|not read from a table)"):
+        show(tmp_path, expression)
+
+
+@pytest.mark.parametrize(
+    "raw, expression, tex, shown",
+    [
+        ("0.93149", "|number(digits=3)", r"\num{0.931}", "0.931"),
+        ("-0.0001", "|number(digits=2)", r"\num{0.00}", "0.00"),
+        ("", "|number(digits=2)", "--", "--"),
+        ("0.0000942", "|significant", r"\num{9.4e-5}", "9.4e-5"),
+        ("0.3149", "|significant", r"\num{0.31}", "0.31"),
+        ("2016", "|count", r"\num{2016}", "2016"),
+        ("32.0", "|count", r"\num{32}", "32"),
+        ("0.254", "|percent", r"\qty{25}{\percent}", "25 %"),
+        ("abcdefabcdefabc", "|digest", r"\texttt{abcdefabcdef}", "abcdefabcdef"),
+        ("true covid_", "", r"true covid\_", "true covid_"),
+    ],
+)
+def test_filters(tmp_path, raw, expression, tex, shown):
+    text, tables = show(tmp_path, f'cell("s/t", column="a"){expression}', f"a\n{raw},\n" if not raw else f"a\n{raw}\n")
+    assert text == tex
+    assert tables.readings[-1].shown == [shown]
+
+
+@pytest.mark.parametrize(
+    "value, low, high, shown",
+    [
+        ("0.93", "0.91", "0.95", "0.93 0.91 0.95"),
+        ("0.9312", "0.918", "0.943", "0.931 0.918 0.943"),
+        ("0.6312", "0.49", "0.75", "0.63 0.49 0.75"),
+        ("0.5", "0.1", "0.9", "0.5 0.1 0.9"),
+        ("0.9991", "0.9972", "0.9997", "0.9991 0.9972 0.9997"),
+        ("1.0", "0.96", "1.0", "1.00 0.96 1.00"),
+        ("1.0", "1.0", "1.0", "1.000 1.000 1.000"),
+        ("-0.12", "-0.31", "0.07", "-0.12 -0.31 0.07"),
+        ("0.9312", "", "", "0.93"),
+    ],
+)
+def test_the_uncertainty_decides_the_digits(tmp_path, value, low, high, shown):
+    text, _ = show(tmp_path, 'row("s/t")|interval', f"value,ci_low,ci_high\n{value},{low},{high}\n")
+    assert re.findall(r"\\num\{(.*?)\}", text) == shown.split()
+
+
+def test_a_count_must_be_whole(tmp_path):
+    with pytest.raises(InputError, match=r"t.csv, row 1, column a: 2.5 is not a whole number"):
+        show(tmp_path, 'cell("s/t", column="a")|count', "a\n2.5\n")
+
+
+def show(folder, expression, content="a\n7\n"):
+    """What a template makes of `expression`, with a table s/t of the given content."""
+    table = folder / "s/t.csv"
+    table.parent.mkdir()
+    table.write_text(content)
+    (folder / "article.tex.j2").write_text(f"\\BLOCK{{set begin = none}}\n\\VAR{{{expression}}}")
+    tables = Tables([table])
+    templates = environment.create(
+        folder, folder / "build", cell=tables.cell, row=tables.row, rows=tables.rows, demo=True
+    )
+    environment.write(templates, "article.tex.j2", folder / "build")
+    return (folder / "build/article.tex").read_text(), tables
+
+
+# Cells.
+
+
+@pytest.fixture
+def tables(tmp_path):
+    file = tmp_path / "tables/tune/baseline.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("trial,status,kept,val_auc\n1,finished,True,0.9\n2,finished,False,0.8\n3,diverged,False,\n")
+    return Tables([file])
+
+
+def test_cells_are_typed_by_what_they_hold(tables):
+    assert tables.cell("tune/baseline", trial=1, column="val_auc") == 0.9
+    assert tables.cell("tune/baseline", trial=3, column="status") == "diverged"
+    assert tables.cell("tune/baseline", status="finished", kept=False, column="trial") == 2
+    assert tables.cell("tune/baseline", trial=1, column="kept") is True
+    missing = tables.cell("tune/baseline", trial=3, column="val_auc")
+    assert missing != missing
+
+
+@pytest.mark.parametrize(
+    "table, conditions, message",
+    [
+        ("tune/baseline", {"trial": 4}, r"tune/baseline.csv: 0 rows match trial=4; exactly one must"),
+        (
+            "tune/baseline",
+            {"status": "finished", "trial": 9},
+            r"baseline.csv: 0 rows match status='finished', trial=9; exact",
+        ),
+        ("tune/baseline", {"status": "finished"}, r"2 rows match status='finished'; exactly one must"),
+        ("tune/baseline", {}, r"3 rows match no condition; exactly one must"),
+        ("tune/baseline", {"model": "a"}, r"baseline.csv: no column 'model'; there are trial, status, kept, val_auc"),
+        ("tune/transfer", {}, r"table 'tune/transfer' is not an input of the rule report; known: tune/baseline"),
+    ],
+)
+def test_cell_errors_name_table_and_conditions(tables, table, conditions, message):
+    with pytest.raises(InputError, match=message):
+        tables.cell(table, column="val_auc", **conditions)
+
+
+def test_an_unknown_column_is_refused(tables):
+    with pytest.raises(InputError, match="no column 'auc'; there are trial"):
+        tables.cell("tune/baseline", trial=1, column="auc")
+
+
+def test_the_trace_lists_every_reading_once(tables, tmp_path):
+    for _ in range(2):
+        filters.number(tables.cell("tune/baseline", trial=1, column="val_auc"), digits=3)
+    filters.count(tables.rows("tune/baseline", status="finished").length)
+    assert tables.cell("tune/baseline", trial=2, column="val_auc") < 0.9
+    tables.write_trace(tmp_path / "trace.csv")
+    file = tables.files["tune/baseline"]
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with open(tmp_path / "trace.csv") as trace:
+        assert list(csv.reader(trace)) == [
+            ["file", "row", "column", "raw", "shown", "sha256"],
+            [str(file), "1", "val_auc", "0.9", "0.900", digest],
+            [str(file), "1 2", "(rows)", "2", "2", digest],
+            [str(file), "2", "val_auc", "0.8", "", digest],
+        ]
+
+
+def test_every_number_of_the_article_is_in_the_trace(untyped):
+    """All \\num and \\qty of the article, but for the level of the intervals, were shown from a cell."""
+    numbers = re.findall(r"\\(?:num|qty)\{(.*?)\}", untyped.source().replace(r"\qty{95}{\percent} confidence", ""))
+    with open(untyped.trace) as trace:
+        shown = {row["shown"].removesuffix(" %") for row in csv.DictReader(trace)}
+    assert numbers and set(numbers) <= shown
+
+
+def test_a_figure_that_is_no_input_is_refused(tmp_path):
+    figure = Figures([tmp_path / "figures/tune/baseline.pdf"], tmp_path / "results/report")
+    assert figure("tune/baseline") == "../../figures/tune/baseline.pdf"
+    with pytest.raises(InputError, match="figure 'tune/other' is not an input of the rule report; known: tune/base"):
+        figure("tune/other")
+
+
+# Texts that depend on results.
+
+
+def scenarios():
+    """{name: (settings, change of the tables)}: together they reach every branch of every template."""
+
+    def alike(tables):
+        change(tables, "explore/pixels", "mean", 131.0)
+        change(tables, "explore/classes", "share", 0.5)
+        for model in ("baseline", "transfer"):
+            change(tables, f"train/{model}_initial", "val_loss", 0.9, epoch=4)
+            change(tables, f"train/{model}_model", "reloaded_identical", False)
+            change(tables, f"train/{model}_model", "epochs", 1)
+            change(tables, f"train/{model}_model", "frozen_parameters", 0)
+            tables[f"train/{model}_heldout"] = tables[f"train/{model}_heldout"][:1]
+            change(tables, f"tune/{model}", "status", "diverged", trial=1)
+            change(tables, f"tune/{model}", "val_auc", "", trial=1)
+        auc(tables, "baseline", 0.98, 0.99, 0.995)
+        auc(tables, "transfer", 0.88, 0.9, 0.92)
+        change(tables, "evaluate/ledger", "weights_sha256", "12" * 32, model="baseline")
+        tables["evaluate/ledger"] += tables["evaluate/ledger"][:1]
+        change(tables, "finetune/heldout", "val_auc_finetuned", 0.97)
+        change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
+        change(tables, "gradcam/groups", "images", 5)
+        change(tables, "gradcam/samples", "empty", False)
+
+    def poor(tables):
+        auc(tables, "baseline", 0.4, 0.5, 0.6)
+        auc(tables, "transfer", 0.4, 0.5, 0.6)
+        change(tables, "explore/sizes", "max_width", 900, split="test")
+        change(tables, "explore/classes", "share", 0.4, split="test", label="covid")
+        change(tables, "explore/pixels", "mean", 180.0, split="test")
+        for model in ("baseline", "transfer"):
+            change(tables, f"train/{model}_initial", "train_loss", 0.9, epoch=4)
+            change(tables, f"train/{model}_initial", "val_loss", 0.9, epoch=4)
+        change(tables, "finetune/attempts", "verdict", "no gain", attempt=2)
+        change(tables, "finetune/heldout", "verdict", "no gain")
+
+    def below_chance(tables):
+        auc(tables, "baseline", 0.3, 0.4, 0.45)
+        auc(tables, "transfer", 0.3, 0.35, 0.45)
+        change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
+
+    def ordered_worse(tables):
+        change(tables, "finetune/heldout", "val_auc_finetuned", 0.9)
+        auc(tables, "transfer", 0.96, 0.98, 0.99)
+        for model in ("baseline", "transfer"):
+            change(tables, f"train/{model}_initial", "val_loss", 0.9, epoch=4)
+
+    return {
+        "real": (REAL, lambda tables: None),
+        "alike": (REAL, alike),
+        "poor": (QUICK, poor),
+        "below chance": (REAL, below_chance),
+        "ordered worse": (REAL, ordered_worse),
+        "demo": (DEMO, lambda tables: None),
+    }
+
+
+def test_every_branch_is_written_and_reached(untyped):
+    sources = ""
+    for settings, alter in scenarios().values():
+        untyped.tables = made_up()
+        alter(untyped.tables)
+        sources += untyped.source(settings)
+    parser = environment.create(REPORT, None)
+    unreached = [
+        f"{template.name}:{branch.lineno}: {text}"
+        for template in TEMPLATES
+        for branch in parser.parse(template.read_text()).find_all(jinja2.nodes.If)
+        for body in (branch.body, branch.else_)
+        for text in [first_text(body)]
+        if text not in sources
+    ]
+    assert not unreached
+
+
+def first_text(body):
+    """The first words that a branch writes, as they stand in the rendered source; of a nested one, those inside."""
+    data = (part.data for node in body for part in [node, *node.find_all(jinja2.nodes.TemplateData)] if is_text(part))
+    return " ".join(next(data, "").split())
+
+
+def is_text(node):
+    return isinstance(node, jinja2.nodes.TemplateData) and node.data.strip()
+
+
+@pytest.mark.parametrize(
+    "name, phrases",
+    {
+        "real": [
+            "the same share of the other splits",
+            "all images are stored with the same size",
+            "differ in brightness already",
+            "no sign of marked overfitting",
+            "none diverged",
+            r"from \num{3} seeds",
+            "identical outputs",
+            "both improve",
+            "the transfer model is better",
+            "better than chance",
+            r"\num{2} looks at the test images, one for each final model",
+            "the transfer model (",
+            r"for \num{1} of the \num{2} images shown the map is empty",
+            "a row without images",
+            "what such shortcuts would give",
+        ],
+        "alike": [
+            "the classes are nearly balanced",
+            "hardly differ in mean brightness",
+            "overfitting. early stopping",
+            r"\num{2} finished and the others diverged",
+            r"\num{1} epoch,",
+            "does not give identical outputs",
+            "neither improves",
+            "the baseline is better",
+            r"\num{3} looks at test images where one for each",
+            "none of the",
+        ],
+        "poor": [
+            "are not divided uniformly",
+            "the stored images differ in size",
+            "lie further apart",
+            "do not lower the cross-entropy",
+            "unsteady, not overfitted",
+            "no attempt, down to a learning rate",
+            "cannot be told from chance",
+            "the intervals overlap",
+            "lies below what it reached",
+            "gained nothing",
+            "whatever their height",
+            "drawn from the archive's train split",
+        ],
+        "below chance": ["worse than chance", "the order of the images improves, but their probabilities do not"],
+        "ordered worse": ["the probabilities improve, but the order of the images does not", "lies above what"],
+        "demo": ["generated phantoms", "random weights", "nothing about lungs", "nothing can be concluded"],
+    }.items(),
+)
+def test_texts_follow_the_tables(untyped, name, phrases):
+    settings, alter = scenarios()[name]
+    alter(untyped.tables)
+    source = untyped.source(settings).lower()
+    assert [phrase for phrase in phrases if phrase not in source] == []
+
+
+# Escaping.
+
+
+def test_what_tex_would_read_as_commands_is_shown_literally():
+    assert escape(r"50 % of A&B_1 #2 \input{/etc/passwd} $x^2$ ~") == (
+        r"50 \% of A\&B\_1 \#2 \textbackslash{}input\{/etc/passwd\} \$x\textasciicircum{}2\$ \textasciitilde{}"
+    )
+    assert escape("a -- b\n\n<c>") == r"a -{}- b \textless{}c\textgreater{}"
+    assert escape("Zoë Müller-Łukasz") == "Zoë Müller-Łukasz"
+
+
+@pytest.mark.parametrize(
+    "text, name", [("Ω", "GREEK CAPITAL LETTER OMEGA"), ("😀", "GRINNING FACE"), ("\x07", "control")]
+)
+def test_characters_without_a_glyph_are_refused_by_name(text, name):
+    with pytest.raises(InputError, match=name):
+        escape(f"a {text} b")
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("name: Author One", "name: Author Ω", r"metadata.yaml: authors\[1\].name: .*GREEK CAPITAL LETTER OMEGA"),
+        ("group:", "grop:", "metadata.yaml: the file: found .*grop.*; expected the keys title, affiliation, group"),
+        ("title: ", "title: [", "metadata.yaml: not YAML"),
+        ("affiliation: Ghent", "affiliation:\n  - Ghent", "metadata.yaml: affiliation: found .*expected a text"),
+    ],
+)
+def test_metadata_errors_name_the_key(run, old, new, message):
+    run.edit("metadata.yaml", old, new)
+    with pytest.raises(InputError, match=message):
+        metadata.read(run.report / "metadata.yaml")
+
+
+def test_a_group_is_a_number_or_a_text_and_placeholders_are_marked(run):
+    run.edit("metadata.yaml", 'group: "(placeholder)"', "group: 21")
+    read = metadata.read(run.report / "metadata.yaml")
+    assert read["group"] == "21"
+    assert read["authors"][0]["name"] == r"\placeholder{Author One (placeholder)}"
+
+
+def test_template_errors_name_file_and_line(untyped):
+    untyped.edit("sections/conclusions.tex.j2", r"\label", r"\VAR{cell('explore/sizes', column='images')|count}\label")
+    with pytest.raises(InputError, match=r"sections/conclusions.tex.j2:2: .*sizes.csv: 3 rows match no condition"):
+        untyped.render()
+
+
+@pytest.mark.parametrize(
+    "typed, message",
+    [
+        (r"\VAR{metadata.titel}", r"abstract.tex.j2:3: .*has no attribute 'titel'"),
+        (r"\VAR{nothing}", "abstract.tex.j2:3: 'nothing' is undefined"),
+        (r"\BLOCK{if}", "abstract.tex.j2:3: Expected an expression"),
+    ],
+)
+def test_unknown_names_and_syntax_errors_name_file_and_line(untyped, typed, message):
+    untyped.edit("sections/abstract.tex.j2", r"\begin{abstract}", typed)
+    with pytest.raises(InputError, match=message):
+        untyped.render()
+
+
+# The PDF.
+
+
+def page_texts(pdf):
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
+    return [" ".join(page.split()) for page in text.split("\f")[:-1]]
+
+
+@needs_tex
+def test_two_renders_give_the_same_bytes(run):
+    run.render()
+    first, trace = run.pdf.read_bytes(), run.trace.read_bytes()
+    run.render()
+    assert run.pdf.read_bytes() == first
+    assert run.trace.read_bytes() == trace
+    log = (run.folder / "results/report/article.log").read_text()
+    overfull = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(overfull, default=0) <= 2
+
+
+@needs_tex
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
+@pytest.mark.parametrize(
+    "settings, stamps",
+    [
+        (DEMO, ["Demonstration on generated phantoms and random backbone weights: no medical meaning"]),
+        (QUICK, ["Quick run on images drawn from the train split: nothing here is a result"]),
+        (
+            QUICK | {"demo": True},
+            ["Demonstration on generated phantoms and random", "Quick run on images drawn from the train split"],
+        ),
+    ],
+    ids=["demo", "quick", "both"],
+)
+def test_every_page_is_stamped(run, settings, stamps):
+    run.render(settings)
+    pages = page_texts(run.pdf)
+    assert len(pages) > 3
+    assert [place for place, page in enumerate(pages) for stamp in stamps if stamp not in page] == []
+
+
+@needs_tex
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
+def test_a_real_run_has_no_stamp_and_hostile_metadata_is_shown(run):
+    hostile = r"100 % \input{/etc/passwd} A&B_#~^ <é, ł, ß> $x$ “q”"
+    run.edit("metadata.yaml", "name: Author One (placeholder)", f"name: '{hostile}'")
+    run.render()
+    text = " ".join(page_texts(run.pdf))
+    assert r"100 % \input{/etc/passwd} A&B_#" in text
+    assert "Demonstration" not in text and "Quick run" not in text
+    assert "??" not in text
+
+
+@needs_tex
+def test_every_letter_that_escape_lets_through_is_in_the_font(tmp_path):
+    letters = []
+    for point in range(0x20, 0x2100):
+        try:
+            letters.append(escape(f"x{chr(point)}x"))
+        except InputError:
+            continue
+    shutil.copy(REPORT / "preamble.tex", tmp_path)
+    lines = "\n\n".join(letters)
+    (tmp_path / "a.tex").write_text(
+        f"\\documentclass{{article}}\\input{{preamble}}\\begin{{document}}{lines}\\end{{document}}"
+    )
+    latex.typeset(tmp_path / "a.tex", epoch=0)
+    assert "Missing character" not in (tmp_path / "a.log").read_text()
+
+
+@needs_tex
+@pytest.mark.parametrize(
+    "typed, message",
+    [
+        (r"\nosuchcommand \label", r"results/report/sections/conclusions.tex:2: Undefined control sequence"),
+        (r"\cref{sec:nowhere}\label", r"Reference `sec:nowhere' .*undefined"),
+        (r"\cite{nobody}\label", r"Citation `nobody' .*undefined"),
+    ],
+)
+def test_the_first_tex_error_is_shown(run, typed, message):
+    run.edit("sections/conclusions.tex.j2", r"\label", typed)
+    with pytest.raises(InputError, match=message) as error:
+        run.render()
+    assert len(str(error.value).splitlines()) <= 2
+    assert not run.pdf.exists()
+
+
+def test_without_latexmk_the_message_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="apt-get install latexmk"):
+        latex.typeset(tmp_path / "article.tex", epoch=0)
+
+
+# Imports.
+
+
+def test_render_imports_neither_tensorflow_nor_compute_nor_plots():
+    code = "import json, sys, pipeline.render.__main__; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    heavy = {"tensorflow", "keras", "matplotlib", "seaborn", "sklearn", "scipy", "pandas"}
+    assert heavy.isdisjoint(loaded)
+    allowed = ("pipeline.command", "pipeline.render")
+    assert [name for name in loaded if name.startswith("pipeline.") and not name.startswith(allowed)] == []
+
+
+def test_no_other_part_imports_render():
+    files = [file for file in (ROOT / "pipeline").rglob("*.py") if "render" not in file.parts]
+    assert [file for file in files if "pipeline.render" in file.read_text()] == []

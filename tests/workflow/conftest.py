@@ -1,0 +1,107 @@
+"""A copy of the checkout, and a complete build of it from phantoms: made once, then only planned upon."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import phantoms
+
+ROOT = Path(__file__).parents[2]
+SPLITS = {"train": 48, "val": 24, "test": 24}
+
+
+class Build:
+    """A build in `folder` by the workflow of `checkout`."""
+
+    def __init__(self, checkout, folder):
+        self.checkout, self.folder = checkout, folder
+
+    def snakemake(self, *arguments, check=True, env=None):
+        """Run Snakemake as a user would; stdout and stderr together as text."""
+        configs = [self.checkout / "config/demo.yaml", self.checkout / "tests/workflow/tiny.yaml"]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.checkout / "Snakefile"]
+        command += ["--directory", self.folder, *arguments, "--configfile", *configs]
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=self.checkout,
+            env=os.environ | (env or {}),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert not check or done.returncode == 0, done.stdout
+        return done.stdout
+
+    def jobs(self, *arguments):
+        """What a dry run plans: {job: reason}, a job being named by its rule and the values of its wildcards."""
+        output = self.snakemake("--dry-run", "--cores", "2", *arguments)
+        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
+        return {job_name(rule, block): field("reason", block) for rule, block in blocks}
+
+    def own_reasons(self, *arguments):
+        """Jobs that have a reason of their own to run, more than lying downstream of another."""
+        jobs = self.jobs(*arguments)
+        return {job for job, reason in jobs.items() if not reason.startswith("Input files updated by another job")}
+
+
+def job_name(rule, block):
+    wildcards = re.findall(r"\w+=([^,\s]+)", field("wildcards", block))
+    return " ".join([rule, *wildcards])
+
+
+def field(name, block):
+    found = re.search(rf"^    {name}: (.*)$", block, flags=re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory):
+    """The files that git knows, with what is changed or new in the work tree."""
+    copy = tmp_path_factory.mktemp("checkout with space")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
+
+
+def build_anew(checkout, folder, cores):
+    build = Build(checkout, folder)
+    phantoms.write_archive(folder / "data/covid_xray.zip", size=40, splits=SPLITS)
+    build.snakemake("--cores", cores)
+    return build
+
+
+@pytest.fixture(scope="session")
+def built(checkout, tmp_path_factory):
+    """A complete build with two cores."""
+    return build_anew(checkout, tmp_path_factory.mktemp("built"), 2)
+
+
+@pytest.fixture
+def edit(checkout):
+    """Replace text in a file of the checkout, until the end of the test."""
+    originals = {}
+
+    def replace(name, old, new):
+        file = checkout / name
+        text = file.read_text()
+        originals.setdefault(file, text)
+        assert old in text, f"{old!r} is not in {name}"
+        file.write_text(text.replace(old, new, 1))
+
+    yield replace
+    for file, text in originals.items():
+        file.write_text(text)

@@ -1,0 +1,43 @@
+"""The promises of a whole build: equal bytes, the report by itself, messages before anything runs."""
+
+import shutil
+
+from tests.workflow.conftest import Build, build_anew
+
+
+def test_one_core_or_two_give_the_same_tables(built, checkout, tmp_path):
+    again = build_anew(checkout, tmp_path, 1)
+    tables = {
+        file.relative_to(built.folder) for file in built.folder.glob("tables/**/*.csv") if "cost" not in file.name
+    }
+    assert len(tables) > 30
+    different = [
+        str(table) for table in tables if (built.folder / table).read_bytes() != (tmp_path / table).read_bytes()
+    ]
+    assert different == []
+    assert (built.folder / "report/report.pdf").read_bytes() == (again.folder / "report/report.pdf").read_bytes()
+
+
+def test_the_report_alone_needs_neither_data_nor_models_nor_tensorflow(built, tmp_path):
+    for folder in ("tables", "figures"):
+        shutil.copytree(built.folder / folder, tmp_path / folder)
+    clone = Build(built.checkout, tmp_path)
+    assert set(clone.jobs("report")) == {"report"}
+    output = clone.snakemake("report", "--cores", "1", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert "jinja2" in output
+    assert "tensorflow" not in output.split("jinja2")[0] + output.split("jinja2")[-1]
+    assert (tmp_path / "report/report.pdf").read_bytes() == (built.folder / "report/report.pdf").read_bytes()
+
+
+def test_no_data_is_said_before_anything_runs(checkout, tmp_path):
+    output = Build(checkout, tmp_path).snakemake("--cores", "2", check=False)
+    for hint in ("no data at data/covid_xray.zip", "make report DATA=", "Radiography Database", "make demo"):
+        assert hint in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):
+    output = Build(checkout, tmp_path).snakemake("--cores", "2", "--config=training={epoch: 3}", check=False)
+    assert "training.epoch: unknown key (value 3); did you mean training.epochs?" in output
+    assert "Traceback" not in output

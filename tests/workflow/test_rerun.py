@@ -1,0 +1,131 @@
+"""The rerun contract: what an edit makes run again, and what it must not."""
+
+import os
+
+import pytest
+
+MODELS = ("baseline", "transfer")
+FIGURES = {
+    "explore_figures",
+    "evaluate_figures",
+    "gradcam_figures",
+    *(f"tune_figures {model}" for model in MODELS),
+    *(f"train_figures {model} {run}" for model in MODELS for run in ("initial", "final")),
+}
+
+
+def training_of(model):
+    return {
+        f"tune_trials {model} 1 2",
+        *(f"{rule} {model}" for rule in ("train_initial", "train_heldout", "train_final")),
+    }
+
+
+FINETUNE = {"finetune", "finetune_heldout"}
+PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
+TRAINING = training_of("baseline") | training_of("transfer")
+
+
+def test_a_finished_build_has_nothing_to_do(built):
+    assert built.jobs() == {}
+
+
+def test_touching_any_file_changes_nothing(built):
+    for folder in (built.checkout, built.folder):
+        for file in folder.rglob("*"):
+            if file.is_file() and ".snakemake" not in file.parts:
+                os.utime(file)
+    assert built.jobs() == {}
+
+
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("pipeline/models/fitting.py", '"""Fitting a model', '"""Another docstring: fitting a model'),
+        ("pipeline/images/decode.py", "def decode(content):", "# a comment\n\n\ndef decode(content):"),
+        ("workflow/rules/common.smk", "def tracked(path):", "# a comment\ndef tracked(path):"),
+    ],
+)
+def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
+    edit(name, old, new)
+    assert built.jobs() == {}
+
+
+@pytest.mark.parametrize(
+    "name, old, new, expected",
+    [
+        ("pipeline/statistics/intervals.py", "LEVEL = 0.95", "LEVEL = 0.9", {"evaluate"}),
+        ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | FINETUNE),
+        (
+            "pipeline/models/transfer.py",
+            "return values[:, 0]",
+            "return values[:, 1]",
+            training_of("transfer") | FINETUNE | {"backbone", "features train", "features val", "gradcam", "fetch"},
+        ),
+        (
+            "pipeline/images/decode.py",
+            "Resampling.BILINEAR",
+            "Resampling.BICUBIC",
+            {"data"},
+        ),
+        ("pipeline/predict_test.py", 'timespec="seconds"', 'timespec="minutes"', PREDICT_TEST),
+        ("pipeline/plots/style.py", "COLUMN = 3.4", "COLUMN = 3.3", FIGURES),
+        ("pipeline/render/filters.py", "import", "import json\nimport", {"report"}),
+    ],
+)
+def test_a_line_of_code_reruns_what_imports_it(built, edit, name, old, new, expected):
+    edit(name, old, new)
+    # fetch is planned only where ImageNet's weights are wanted.
+    assert built.own_reasons() == expected - {"fetch"}
+
+
+def test_what_lies_downstream_follows(built, edit):
+    edit("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3")
+    jobs = built.jobs()
+    assert {"tune baseline", "predict_test baseline", "evaluate", "gradcam", "report"} <= set(jobs)
+    assert not training_of("transfer") & set(jobs)
+
+
+def test_the_reason_names_the_module(built, edit):
+    edit(
+        "pipeline/statistics/metrics.py", "return float(np.mean(np.logaddexp", "return 1.0 * float(np.mean(np.logaddexp"
+    )
+    assert "pipeline.statistics.metrics" in built.snakemake("--dry-run", "--cores", "2")
+
+
+@pytest.mark.parametrize("name", ["report/article.tex.j2", "report/preamble.tex", "report/metadata.yaml"])
+def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
+    text = (checkout / name).read_text()
+    edit(name, text, text + "\n")
+    assert set(built.jobs()) == {"report", "all"}
+
+
+@pytest.mark.parametrize(
+    "name, old, new, expected",
+    [
+        ("tests/workflow/tiny.yaml", "samples: 1", "samples: 2", {"gradcam", "gradcam_figures"}),
+        ("config/config.yaml", "divide_by: 5", "divide_by: 6", FINETUNE),
+        (
+            "tests/workflow/tiny.yaml",
+            "patience: 1",
+            "patience: 2",
+            {f"{job} {model}" for model in MODELS for job in ("train_heldout",)}
+            | {f"tune_trials {model} 1 2" for model in MODELS},
+        ),
+        ("config/config.yaml", "rotation: 7", "rotation: 8", TRAINING | FINETUNE | {"features train", "features val"}),
+        ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise
+    ],
+)
+def test_a_key_reruns_the_rules_that_name_it(built, edit, name, old, new, expected):
+    edit(name, old, new)
+    assert built.own_reasons() == expected
+
+
+def test_swapped_hyperparameters_are_noticed(built, edit):
+    edit(
+        "config/config.yaml",
+        "dropout: 0.3\n    batch_size: 32\n    filters: 24                  # of the first block; each further block "
+        "doubles them\n    dense_units: 64\n    l2: 0.0001",
+        "dropout: 0.0001\n    batch_size: 32\n    filters: 24\n    dense_units: 64\n    l2: 0.3",
+    )
+    assert built.own_reasons() == {"tune_propose baseline", "train_initial baseline"}
