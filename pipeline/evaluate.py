@@ -58,7 +58,7 @@ def evaluate(
     shown.to_csv(samples, index=False)
     places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
     sample_images.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(sample_images, images=cache.read(test)[places])
+    np.savez_compressed(sample_images, images=cache.read(test)[places])
     seen = pd.read_csv(ledger).drop(columns="time").drop_duplicates()
     seen.sort_values(["model", "weights_sha256", "data_sha256"]).to_csv(looks, index=False)
 

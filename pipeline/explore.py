@@ -36,7 +36,7 @@ def explore(
     pixel_table(histograms).to_csv(pixels, index=False)
     intensity_table(histograms).to_csv(intensities, index=False)
     shown = {label: np.flatnonzero(labels["train"] == label)[:SAMPLES] for label in LABELS}
-    np.savez(samples, **{label: images["train"][places] for label, places in shown.items()})
+    np.savez_compressed(samples, **{label: images["train"][places] for label, places in shown.items()})
 
 
 def size_table(index):

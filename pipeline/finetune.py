@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
-from pipeline.images import inputs
-from pipeline.models import baseline, fitting, runtime, transfer
+from pipeline.images import augment, inputs
+from pipeline.models import fitting, runtime, transfer
 from pipeline.statistics import metrics
-from pipeline.train import describe, read_best, save
 
 
 def final(
@@ -40,7 +39,7 @@ def final(
     runtime.start(settings["compute"])
     examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
     epochs = int(pd.read_csv(summary)["epochs"].item())
-    batch_size = read_best(best)["batch_size"]
+    batch_size = fitting.read_best(best)["batch_size"]
     learning_rate = settings["finetune"]["learning_rate"]
     rows, histories = [], []
     for attempt in range(1, settings["finetune"]["attempts"] + 1):
@@ -55,11 +54,11 @@ def final(
     else:
         network = load(model, settings["seed"])
         unfreeze(network, settings["finetune"]["unfreeze_from"])
-    reloaded = save(network, model_file)
+    reloaded = fitting.save(network, model_file)
     attempts.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(attempts, index=False)
     pd.concat(histories).to_csv(history, index=False)
-    describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
+    fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
 
 
 def heldout(
@@ -89,11 +88,11 @@ def heldout(
             train_examples,
             settings,
             schedule["learning_rate"],
-            read_best(best)["batch_size"],
+            fitting.read_best(best)["batch_size"],
             int(schedule["epochs"]),
             val=val_examples,
         )
-    save(network, model_file)
+    fitting.save(network, model_file)
     logits = fitting.logits(network, val_examples.values)
     after = metrics.scores(val_examples.labels, logits)
     pd.DataFrame(
@@ -128,7 +127,7 @@ def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, va
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
     fitting.compile_(network, learning_rate)
-    monitored = fitting.monitored(examples, val, settings["seed"], baseline.plain)
+    monitored = fitting.monitored(examples, val, settings["seed"], lambda images: images)
     values, labels = monitored["train"]
     before = metrics.scores(labels, fitting.logits(network, values))
     dataset, steps = inputs.batches(
@@ -136,7 +135,7 @@ def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, va
         batch_size=int(batch_size),
         epochs=epochs,
         seed=settings["seed"],
-        transform=baseline.transform(settings),
+        transform=augment.of_cached(settings["augmentation"]),
     )
     history = fitting.fit(
         network,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from scipy.special import logit
 
 from pipeline.command import InputError, log, run
 from pipeline.images import cache
@@ -42,12 +43,12 @@ def gradcam(
     model = "transfer" if areas["transfer"] > areas["baseline"] else "baseline"
     network = keras.models.load_model(dict(zip(("baseline", "transfer"), models, strict=True))[model])
     table = pd.read_csv(predictions).query("model == @model")
-    shown = choose(table, settings["gradcam"]["samples"])
+    threshold = pd.read_csv(thresholds).set_index("model")["threshold"][model]
+    shown = choose(table, threshold, settings["gradcam"]["samples"])
     places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
     images = cache.read(test)[places]
 
     layer = target_layer(network, settings["gradcam"]["layer"][model], f"gradcam.layer.{model}")
-    threshold = pd.read_csv(thresholds).set_index("model")["threshold"][model]
     maps, logits = explain(network, layer, images, threshold)
     if not np.allclose(logits, shown["logit"], atol=1e-3):
         raise InputError(
@@ -65,15 +66,13 @@ def gradcam(
     ).to_csv(groups, index=False)
     shown.drop(columns="logit").to_csv(samples, index=False)
     overlays.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(overlays, images=images, overlays=overlay(images, maps))
+    np.savez_compressed(overlays, images=images, overlays=overlay(images, maps))
 
 
-def choose(predictions, samples):
-    """Up to `samples` images of each group, the most confident ones, in the order of GROUPS."""
-    parts = [
-        members(predictions, group).sort_values("logit", key=abs, ascending=False, kind="stable").head(samples)
-        for group in GROUPS
-    ]
+def choose(predictions, threshold, samples):
+    """Up to `samples` images of each group, those farthest from the operating threshold first, as logits go."""
+    farthest = (predictions["logit"] - logit(threshold)).abs().sort_values(ascending=False, kind="stable").index
+    parts = [members(predictions.loc[farthest], group).head(samples) for group in GROUPS]
     return pd.concat(parts)[["file", "group", "label", "probability", "predicted", "logit", "model"]]
 
 

@@ -9,12 +9,11 @@ Writes  tables/train/MODEL_initial.csv (history of thirty epochs, val held out);
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.images import cache, inputs
+from pipeline.images import inputs
 from pipeline.models import fitting, runtime
 
 
@@ -54,7 +53,7 @@ def heldout(
     for seed, model_file in zip(settings["training"]["heldout_seeds"], models, strict=True):
         network, history = fitting.run(
             module,
-            read_best(best),
+            fitting.read_best(best),
             train_examples,
             settings,
             seed=seed,
@@ -63,7 +62,7 @@ def heldout(
             patience=settings["training"]["patience"],
         )
         logits = fitting.logits(network, np.asarray(module.plain(val_examples.values)))
-        save(module.whole(network, backbone), model_file)
+        fitting.save(module.whole(network, backbone), model_file)
         best_epoch = history.loc[history["val_loss"].idxmin()]
         rows.append(
             {"seed": seed, "best_epoch": int(best_epoch["epoch"]), "epochs": len(history)}
@@ -99,7 +98,7 @@ def final(
     epochs = int(np.ceil(pd.read_csv(runs)["best_epoch"].median()))
     network, rows = fitting.run(
         module,
-        read_best(best),
+        fitting.read_best(best),
         inputs.join(train_examples, inputs.read(val, val_index)),
         settings,
         seed=settings["seed"],
@@ -107,38 +106,9 @@ def final(
         statistics_from=train_examples,
     )
     whole = module.whole(network, backbone)
-    reloaded = save(whole, model_file)
+    reloaded = fitting.save(whole, model_file)
     rows.to_csv(history, index=False)
-    describe(whole, reloaded, epochs).to_csv(summary, index=False)
-
-
-def read_best(file):
-    """The selected hyperparameters: the one row of tables/tune/MODEL_best.csv."""
-    (row,) = pd.read_csv(file).to_dict("records")
-    return row
-
-
-def save(network, file):
-    """Save with a digest of the weights, and load back."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    network.save(file)
-    cache.write_digest(file, fitting.weights_sha256(network))
-    return keras.models.load_model(file)
-
-
-def describe(network, reloaded, epochs):
-    """One row: epochs, parameters, the weights' hash, and whether the reloaded model gives identical outputs."""
-    probe = np.random.default_rng(0).integers(0, 256, (8, *network.input_shape[1:3])).astype(np.uint8)
-    trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
-    return pd.DataFrame(
-        {
-            "epochs": [epochs],
-            "trainable_parameters": trainable,
-            "frozen_parameters": network.count_params() - trainable,
-            "weights_sha256": fitting.weights_sha256(network),
-            "reloaded_identical": np.array_equal(fitting.logits(network, probe), fitting.logits(reloaded, probe)),
-        }
-    )
+    fitting.describe(whole, reloaded, epochs).to_csv(summary, index=False)
 
 
 if __name__ == "__main__":

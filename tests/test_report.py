@@ -588,7 +588,11 @@ def test_characters_without_a_glyph_are_refused_by_name(text, name):
         ("name: Author One", "name: Author Ω", r"metadata.yaml: authors\[1\].name: .*GREEK CAPITAL LETTER OMEGA"),
         ("group:", "grop:", "metadata.yaml: the file: found .*grop.*; expected the keys title, affiliation, group"),
         ("title: ", "title: [", "metadata.yaml: not YAML"),
-        ("affiliation: Ghent", "affiliation:\n  - Ghent", "metadata.yaml: affiliation: found .*expected a text"),
+        (
+            "affiliation: Affiliation",
+            "affiliation:\n  - Affiliation",
+            "metadata.yaml: affiliation: found .*expected a text",
+        ),
     ],
 )
 def test_metadata_errors_name_the_key(run, old, new, message):

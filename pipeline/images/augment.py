@@ -38,6 +38,11 @@ def augment(images, seed, bounds):
     return tf.clip_by_value((images - mean) * contrast + mean + brightness, 0.0, 255.0)
 
 
+def of_cached(bounds):
+    """Augmentation of a batch as it is cached: (uint8 (batch, height, width), seed) -> float32, with a channel axis."""
+    return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, bounds)
+
+
 def _move(images, angle, right, down, zoom):
     """One bilinear resampling: rotation by `angle` (radians) and zoom about the centre, then the shift."""
     height, width = tf.shape(images)[1], tf.shape(images)[2]

@@ -1,10 +1,9 @@
 """The baseline: a small CNN trained from scratch."""
 
 import keras
-import tensorflow as tf
 from keras import layers
 
-from pipeline.images.augment import augment
+from pipeline.images import augment
 from pipeline.images.normalise import normalisation
 
 BLOCKS = 4
@@ -17,7 +16,7 @@ def plain(values):
 
 def transform(settings):
     """Augmented images: uint8 (batch, height, width) -> float32 (batch, height, width, 1)."""
-    return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, settings["augmentation"])
+    return augment.of_cached(settings["augmentation"])
 
 
 def build(hyperparameters, values, settings):

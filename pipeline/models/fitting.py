@@ -9,7 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline.command import log
-from pipeline.images import inputs
+from pipeline.images import cache, inputs
 from pipeline.models import runtime
 from pipeline.statistics import metrics
 
@@ -158,3 +158,32 @@ def weights_sha256(network):
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()
+
+
+def read_best(file):
+    """The selected hyperparameters: the one row of tables/tune/MODEL_best.csv."""
+    (row,) = pd.read_csv(file).to_dict("records")
+    return row
+
+
+def save(network, file):
+    """Save with a digest of the weights, and load back."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    network.save(file)
+    cache.write_digest(file, weights_sha256(network))
+    return keras.models.load_model(file)
+
+
+def describe(network, reloaded, epochs):
+    """One row: epochs, parameters, the weights' hash, and whether the reloaded model gives identical outputs."""
+    probe = np.random.default_rng(0).integers(0, 256, (8, *network.input_shape[1:3])).astype(np.uint8)
+    trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    return pd.DataFrame(
+        {
+            "epochs": [epochs],
+            "trainable_parameters": trainable,
+            "frozen_parameters": network.count_params() - trainable,
+            "weights_sha256": weights_sha256(network),
+            "reloaded_identical": np.array_equal(logits(network, probe), logits(reloaded, probe)),
+        }
+    )

@@ -53,7 +53,7 @@ def draw_intensities(table, file):
 def draw_samples(samples, file):
     """A few training images of each class with their label."""
     columns = max(len(samples[label]) for label in LABELS)
-    drawing, axes = figure(PAGE, PAGE * 2 / columns / 2 + 0.2, 1, 2 * columns)
+    drawing, axes = figure(PAGE, PAGE / (2 * columns) + 0.2, 1, 2 * columns)
     for axis in axes:
         axis.set_axis_off()
     for place, label in enumerate(LABELS):

@@ -19,7 +19,7 @@ class Build:
     """A build in `folder` by the workflow of `checkout`."""
 
     def __init__(self, checkout, folder):
-        self.checkout, self.folder = checkout, folder
+        self.checkout, self.folder, self._graph = checkout, folder, None
 
     def snakemake(self, *arguments, check=True, env=None):
         """Run Snakemake as a user would; stdout and stderr together as text."""
@@ -39,14 +39,37 @@ class Build:
 
     def jobs(self, *arguments):
         """What a dry run plans: {job: reason}, a job being named by its rule and the values of its wildcards."""
-        output = self.snakemake("--dry-run", "--cores", "2", *arguments)
-        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
-        return {job_name(rule, block): field("reason", block) for rule, block in blocks}
+        return {job_name(rule, block): field("reason", block) for rule, block in self._dry_run(*arguments)}
 
-    def own_reasons(self, *arguments):
-        """Jobs that have a reason of their own to run, more than lying downstream of another."""
-        jobs = self.jobs(*arguments)
-        return {job for job, reason in jobs.items() if not reason.startswith("Input files updated by another job")}
+    def _dry_run(self, *arguments):
+        output = self.snakemake("--dry-run", "--cores", "2", *arguments)
+        return re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
+
+    def graph(self):
+        """All jobs of a complete build: {job: (input files, output files)}."""
+        if self._graph is None:
+            blocks = self._dry_run("--forceall")
+            self._graph = {
+                job_name(rule, block): tuple(set(field(name, block).split(", ")) - {""} for name in ("input", "output"))
+                for rule, block in blocks
+            }
+        return self._graph
+
+    def with_downstream(self, jobs):
+        """`jobs` and all that read what they write, directly or not."""
+        graph = self.graph()
+        written = descendants({file for job in jobs for file in graph[job][1]}, graph)
+        return set(jobs) | {job for job, (inputs, _) in graph.items() if inputs & written}
+
+
+def descendants(files, graph):
+    """`files` and all that is made from them."""
+    reached = set(files)
+    while True:
+        further = {file for inputs, outputs in graph.values() if inputs & reached for file in outputs} - reached
+        if not further:
+            return reached
+        reached |= further
 
 
 def job_name(rule, block):

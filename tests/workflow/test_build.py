@@ -39,5 +39,6 @@ def test_no_data_is_said_before_anything_runs(checkout, tmp_path):
 
 def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):
     output = Build(checkout, tmp_path).snakemake("--cores", "2", "--config=training={epoch: 3}", check=False)
-    assert "training.epoch: unknown key (value 3); did you mean training.epochs?" in output
+    assert "training.epoch: unknown key" in output
+    assert "did you mean training.epochs?" in output
     assert "Traceback" not in output

@@ -1,6 +1,6 @@
 """`snakemake --lint` is clean, but for what is explained here."""
 
-import json
+import re
 
 ACCEPTED = {
     # One environment serves every rule (environment.yml, requirements.txt): the stages share their versions, and a
@@ -10,7 +10,5 @@ ACCEPTED = {
 
 
 def test_lint(built):
-    output = built.snakemake("--lint", "json", check=False)
-    report = json.loads(output[output.index("{") :])
-    lints = [lint for part in ("snakefiles", "rules") for entry in report[part] for lint in entry["lints"]]
-    assert {lint["title"].rstrip(":") for lint in lints} - ACCEPTED == set()
+    titles = set(re.findall(r"^ +\* (.+?):?$", built.snakemake("--lint", check=False), flags=re.MULTILINE))
+    assert titles == ACCEPTED

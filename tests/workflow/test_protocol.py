@@ -1,10 +1,8 @@
 """The protocol contract: the test split cannot reach what is fitted or chosen."""
 
-import re
-
 import pytest
 
-from tests.workflow.conftest import field, job_name
+from tests.workflow.conftest import descendants
 
 TEST_FILES = {
     "tables/data/index.csv",
@@ -15,25 +13,9 @@ TEST_FILES = {
 CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def jobs(built):
-    """{job: (inputs, outputs)} of a complete build."""
-    output = built.snakemake("--dry-run", "--forceall", "--cores", "2")
-    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
-    return {
-        job_name(rule, block): tuple(set(field(name, block).split(", ")) - {""} for name in ("input", "output"))
-        for rule, block in blocks
-    }
-
-
-def descendants(files, jobs):
-    """`files` and all that is made from them."""
-    reached = set(files)
-    while True:
-        further = {file for inputs, outputs in jobs.values() if inputs & reached for file in outputs} - reached
-        if not further:
-            return reached
-        reached |= further
+    return built.graph()
 
 
 def test_no_path_leads_from_test_to_fitting(jobs):
