@@ -20,7 +20,8 @@ include: "workflow/rules/common.smk"
 
 
 wildcard_constraints:
-    model="baseline|transfer",
+    model="|".join(MODELS),
+    study="|".join(STUDIES),
     first=r"\d+",
     last=r"\d+",
 
@@ -38,6 +39,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/finetune.smk"
+include: "workflow/rules/ablate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/gradcam.smk"
 include: "workflow/rules/report.smk"

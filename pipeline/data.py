@@ -1,142 +1,359 @@
 """data: an archive or folder of X-rays becomes a checked index and one uint8 cache a split.
 
-Reads   the archive, in place.
+Reads   the archive, in place: split folders, or the COVID-19 Radiography Database as it is downloaded.
 Writes  tables/data/index.csv and index_{train,val,test}.csv, one row an image;
-        results/data/{train,val,test}.npy, uint8 (images, size, size), in the rows' order, with digests.
+        tables/data/duplicates.csv, one row a member of a group of copies, and duplicates_summary.csv;
+        results/data/{train,val,test}.npy, uint8 (images, size, size), in the rows' order, with digests;
+        results/data/{train,val,test}_masks.npy likewise, 0 and 255; (0, size, size) where the data has no masks.
 """
 
 import hashlib
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from itertools import batched
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from pipeline.command import InputError, log, run
-from pipeline.images import cache
+from pipeline.images import cache, duplicates
 from pipeline.images.archive import open_source
-from pipeline.images.decode import DecodeError, decode, resize
+from pipeline.images.decode import DecodeError, as_mask, decode, resize
 
 SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 CLASSES = ("normal", "covid")  # covid is the positive class, 1
+KINDS = ("images", "masks")  # folders below a class, as the database has them
+SPREADSHEETS = {".xlsx", ".xls", ".csv"}
+COLUMNS = ["file", "split", "label", "width", "height", "mode", "bit_depth", "bytes", "sha256", "group", "mask"]
+FILES_AT_ONCE = 256
 
 
-def data(archive: Path, settings: dict, index: Path, splits: list[Path], caches: list[Path]):
+def data(
+    archive: Path,
+    settings: dict,
+    index: Path,
+    splits: list[Path],
+    caches: list[Path],
+    masks: list[Path],
+    duplicates_table: Path,
+    summary: Path,
+):
     """Check, index and cache every image of the archive.
 
     Raises:
-        InputError: no images, a split or class missing or empty, generated images in a real build; or files that
-            cannot be read, all of them listed at once.
+        InputError: no images; a split or class missing, empty or there twice; masks that do not fit their images;
+            generated images in a real build; equal pixels under two labels; copies across splits where
+            dataset.duplicates is fail; or files that cannot be read, all of them listed at once.
     """
+    dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
-    members = _find_images(archive, source, settings["dataset"]["classes"])
-    if settings["dataset"]["draw"]:
-        members = _draw(members, settings["dataset"]["draw"], settings["seed"])
-    rows, pixels = _read(archive, source, members, settings["dataset"]["image_size"])
-    _check_phantoms(archive, rows, settings["demo"])
+    table, members = _find_images(archive, source, dataset["classes"])
+    has_splits = table["split"].notna().all()
+    if has_splits and dataset["draw"]:
+        table = _draw(table, dataset["draw"], seed)
+    rows, pixels, thumbnails, mask_pixels = _read(archive, source, members, table, dataset["image_size"])
+    _check_phantoms(archive, table["file"], rows, settings["demo"])
+    table = table.reset_index(drop=True).join(pd.DataFrame(rows))
 
-    table = pd.DataFrame(rows)
+    pairs, found = duplicates.find(table["sha256"], thumbnails, seed)
+    _check_labels(archive, table)
+    group = duplicates.groups(pairs, len(table))
+    table["group"] = table.groupby(group)["file"].transform("min")
+    if not has_splits:
+        table["split"] = _split(table, dataset["ratios"], seed)
+        _check_complete(archive, table, dataset["classes"])
+        if dataset["draw"]:
+            table = _draw(table, dataset["draw"], seed)
+    copies, dropped = _copies(archive, table, pairs, dataset["duplicates"])
+    table = table[~table["file"].isin(dropped)].sort_values(["split", "label", "file"])
+    _check_complete(archive, table, dataset["classes"])
+    _report_copies(copies, found, len(pixels), dropped)
+
     index.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(index, index=False)
-    for split, split_index, split_cache in zip(SPLITS, splits, caches, strict=True):
-        chosen = (table["split"] == split).to_numpy()
-        table[chosen].to_csv(split_index, index=False)
-        cached = cache.create(split_cache, (chosen.sum(), *pixels.shape[1:]), np.uint8)
-        cached[:] = pixels[chosen]
-        cached.flush()
-        cache.seal(split_cache)
-        counts = table[chosen]["label"].value_counts()
+    table[COLUMNS].to_csv(index, index=False)
+    copies.assign(threshold=found["threshold"]).to_csv(duplicates_table, index=False)
+    counts = {"images": len(pixels), **found, "groups": copies["group"].nunique(), "dropped": len(dropped)}
+    pd.DataFrame([counts]).to_csv(summary, index=False)
+    for split, split_index, split_cache, split_masks in zip(SPLITS, splits, caches, masks, strict=True):
+        chosen = table[table["split"] == split]
+        chosen[COLUMNS].to_csv(split_index, index=False)
+        _write(split_cache, pixels, chosen.index)
+        _write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
+        counts = chosen["label"].value_counts()
         log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in CLASSES))
 
 
 def _find_images(archive, source, class_folders):
-    """(split, label, member) of each file in SPLIT/CLASS/, below any enclosing folder, sorted by name."""
+    """Where each image and mask of the archive is, by the folders' names.
+
+    [SPLIT/]CLASS/[images/]NAME below any enclosing folder is an image, [SPLIT/]CLASS/masks/NAME the mask of the same
+    name. Where no class lies in a split, the archive has none (as the database).
+
+    Returns:
+        table, one row an image: file, split (None without splits), label, bytes, mask (its member's name or "");
+        and all members of the archive in its order.
+    """
     labels = {folder.lower(): label for label, folders in class_folders.items() for folder in folders}
-    found, passed_over = [], set()
-    for member in source.members():
-        folders = [part.lower() for part in member.path.parts[:-1]]
-        if len(folders) >= 2 and folders[-2] in SPLIT_FOLDERS:
-            if folders[-1] in labels:
-                found.append((SPLIT_FOLDERS[folders[-2]], labels[folders[-1]], member))
-                continue
-            passed_over.add(str(member.path.parent))
-        elif folders:
-            passed_over.add(str(member.path.parent))
-    if not found:
+    members = source.members()
+    found, others = [], []
+    for member in members:
+        folder, kind = member.path.parent, "images"
+        if folder.name.lower() in KINDS:
+            folder, kind = folder.parent, folder.name.lower()
+        label = labels.get(folder.name.lower())
+        if label is None or member.path.suffix.lower() in SPREADSHEETS:
+            others.append(member)
+            continue
+        split = SPLIT_FOLDERS.get(folder.parent.name.lower())
+        found.append((member.name, split, label, member.size, kind, str(folder), str(folder.parent)))
+    columns = ["file", "split", "label", "bytes", "kind", "class_folder", "home"]
+    found = pd.DataFrame(found, columns=columns).astype({"split": object})
+    if found["split"].notna().any():
+        strayed = set(found[found["split"].isna()]["file"])
+        others += [member for member in members if member.name in strayed]
+        found = found[found["split"].notna()]
+    images = found[found["kind"] == "images"]
+    if images.empty:
         raise InputError(
             f"{archive}: no images found; expected folders train/, val/ and test/, each with one folder a class "
-            f"({' and '.join(sorted(labels))}; dataset.classes names them)"
+            f"({' and '.join(sorted(labels))}; dataset.classes names them), or these two alone"
         )
-    present = {(split, label) for split, label, _ in found}
-    absent = [f"{split}/{label}" for split in SPLITS for label in CLASSES if (split, label) not in present]
+    _check_once(archive, images)
+    _check_complete(archive, images, class_folders)
+    if others:
+        log.info("%s: passed over %d file(s): %s", archive, len(others), _places(others, set(found["class_folder"])))
+    images = images.assign(mask=_masks(archive, images, found[found["kind"] == "masks"]))
+    images = images.sort_values(["split", "label", "file"])
+    return images[["file", "split", "label", "bytes", "mask"]].reset_index(drop=True), members
+
+
+def _places(members, class_folders):
+    """In a few words the folders of `members`, or their names where images lie below the same folder."""
+    enclosing = {parent for folder in class_folders for parent in (PurePosixPath(folder) / "images").parents}
+    places = sorted({m.name if m.path.parent in enclosing else f"{m.path.parent}/" for m in members})
+    return ", ".join(places[:8]) + (f" and {len(places) - 8} more" if len(places) > 8 else "")
+
+
+def _check_once(archive, images):
+    """Each split, or where there is none the pair of classes, in one folder."""
+    for split, homes in images.groupby("split", dropna=False)["home"].unique().items():
+        if len(homes) > 1:
+            what = "the classes' folders are" if pd.isna(split) else f"{split} is"
+            raise InputError(
+                f"{archive}: {what} there {len(homes)} times, in {', '.join(sorted(homes))}; keep one of them"
+            )
+
+
+def _check_complete(archive, images, class_folders):
+    """Both classes in each split, or in the whole where there are no splits."""
+    if images["split"].isna().all():
+        absent = [label for label in CLASSES if label not in set(images["label"])]
+    else:
+        present = set(zip(images["split"], images["label"], strict=True))
+        absent = [f"{split}/{label}" for split in SPLITS for label in CLASSES if (split, label) not in present]
     if absent:
         raise InputError(
             f"{archive}: no images in {', '.join(absent)}; each of train, val and test needs both classes "
             f"(folder names of the classes: dataset.classes, now {dict(class_folders)})"
         )
-    if passed_over:
-        log.info("%s: passed over %d folder(s): %s", archive, len(passed_over), ", ".join(sorted(passed_over)[:8]))
-    return sorted(found, key=lambda image: (image[0], image[1], image[2].name))
 
 
-def _draw(members, counts, seed):
+def _masks(archive, images, masks):
+    """Name of each image's mask, "" where the data has none: the file of its name in masks/ beside it."""
+
+    def keys(files):
+        return files["class_folder"] + "/" + files["file"].str.replace(r".*[/\\\\]|\.[^.]*$", "", regex=True)
+
+    of_image = pd.Series(masks["file"].to_numpy(), index=keys(masks))
+    wanted = keys(images)
+    orphans = sorted(of_image[~of_image.index.isin(wanted) | of_image.index.duplicated()])
+    if orphans:
+        raise InputError(
+            f"{archive}: {len(orphans)} mask(s) without an image of their own by that name, as {orphans[0]}; "
+            "remove them or add their images"
+        )
+    bare = images[~wanted.isin(of_image.index) | wanted.duplicated()]["file"]
+    if len(masks) and len(bare):
+        raise InputError(
+            f"{archive}: {len(bare)} of {len(images)} images have no mask of their own, the first: {min(bare)}; "
+            "masks are used for all images or for none: add these, or remove the folders masks/"
+        )
+    return wanted.map(of_image).to_numpy() if len(masks) else ""
+
+
+def _draw(table, counts, seed):
     """Stand-ins for the three splits, all drawn from the archive's train split, class ratio kept.
 
     A quick run must leave the real test split unseen, so not one image of it is taken.
     """
     drawn = []
-    train = [image for image in members if image[0] == "train"]
-    shares = {label: sum(image[1] == label for image in train) / len(train) for label in CLASSES}
-    for label in CLASSES:
-        pool = [image for image in train if image[1] == label]
-        random.Random(seed).shuffle(pool)
+    train = table[table["split"] == "train"]
+    for label, pool in train.groupby("label"):
+        places = list(pool.index)
+        random.Random(seed).shuffle(places)
         for split in SPLITS:
-            wanted = max(2, round(counts[split] * shares[label]))
-            if len(pool) < wanted:
+            wanted = max(2, round(counts[split] * len(pool) / len(train)))
+            if len(places) < wanted:
                 raise InputError(
                     f"dataset.draw: {split} wants {wanted} more {label} images, but the archive's train split has only "
-                    f"{len(pool)} left; lower the counts in dataset.draw"
+                    f"{len(places)} left; lower the counts in dataset.draw"
                 )
-            drawn += [(split, label, member) for _, _, member in pool[:wanted]]
-            pool = pool[wanted:]
-    return sorted(drawn, key=lambda image: (image[0], image[1], image[2].name))
+            drawn.append(table.loc[places[:wanted]].assign(split=split))
+            places = places[wanted:]
+    return pd.concat(drawn).sort_values(["split", "label", "file"])
 
 
-def _read(archive, source, members, size):
-    """Index rows and pixels (images, size, size) of all members; all unreadable files are reported together."""
-    pixels = np.empty((len(members), size, size), np.uint8)
+def _read(archive, source, members, table, size):
+    """All images and masks of `table`, in the archive's order; all files that cannot be used are reported together.
 
-    def read_one(position):
-        split, label, member = members[position]
+    Returns:
+        rows (images) of what the files were; pixels uint8 (images, size, size); thumbnails uint8 (images, 64, 64);
+        masks uint8 (images, size, size), or (0, size, size) where there are none.
+    """
+    places = {name: ("images", place) for place, name in enumerate(table["file"])}
+    places |= {name: ("masks", place) for place, name in enumerate(table["mask"]) if name}
+    jobs = [member for member in members if member.name in places]
+    rows, mask_shapes, damaged = [{} for _ in range(len(table))], {}, []
+    pixels = np.empty((len(table), size, size), np.uint8)
+    thumbnails = np.empty((len(table), duplicates.THUMBNAIL, duplicates.THUMBNAIL), np.uint8)
+    masks = np.empty((len(table) if table["mask"].any() else 0, size, size), np.uint8)
+
+    def content(member):
         try:
-            grey, was = decode(source.read(member))
+            return source.read(member)
+        except Exception as error:  # each kind of archive and of damage raises a type of its own
+            return error
+
+    def use(member, content):
+        kind, place = places[member.name]
+        if isinstance(content, Exception):
+            return f"{member.name}: cannot be taken out of the archive ({content})"
+        try:
+            grey, was = decode(content)
         except DecodeError as error:
             return f"{member.name}: {error}"
-        except Exception as error:  # zipfile raises a different type for each kind of damage
-            return f"{member.name}: cannot be taken out of the archive ({error})"
-        pixels[position] = resize(grey, size)
+        if kind == "masks":
+            masks[place], mask_shapes[place] = as_mask(grey, size), grey.shape
+            return None
+        pixels[place], thumbnails[place] = resize(grey, size), resize(grey, duplicates.THUMBNAIL)
         shape = f"{grey.shape}".encode()
-        sha256 = hashlib.sha256(shape + np.ascontiguousarray(grey).tobytes()).hexdigest()
-        return {"file": member.name, "split": split, "label": label, **was, "bytes": member.size, "sha256": sha256}
+        rows[place] = was | {"sha256": hashlib.sha256(shape + np.ascontiguousarray(grey).tobytes()).hexdigest()}
+        return None
 
-    with ThreadPoolExecutor() as pool:
-        progress = tqdm(pool.map(read_one, range(len(members))), total=len(members), unit="image", disable=None)
-        rows = list(progress)
-    damaged = [row for row in rows if isinstance(row, str)]
+    with ThreadPoolExecutor() as pool, tqdm(total=len(jobs), unit="file", disable=None) as progress:
+        under_way = []
+        for batch in [*batched(jobs, FILES_AT_ONCE), ()]:
+            contents = [content(member) for member in batch]  # read in order, while the pool decodes the batch before
+            for message in under_way:
+                damaged += [message] if message else []
+                progress.update()
+            under_way = pool.map(use, batch, contents)
     if damaged:
         raise InputError(
-            f"{archive}: {len(damaged)} of {len(members)} files cannot be read as images; "
+            f"{archive}: {len(damaged)} of {len(jobs)} files cannot be read as images; "
             "repair or remove them:\n  " + "\n  ".join(damaged)
         )
-    return rows, pixels
+    _check_masks(archive, table, rows, mask_shapes)
+    return rows, pixels, thumbnails, masks
 
 
-def _check_phantoms(archive, rows, demo):
+def _check_masks(archive, table, rows, mask_shapes):
+    """A mask may have another size than its image (the database's are 256x256 for 299x299), not another shape."""
+    wrong = []
+    for place, (height, width) in sorted(mask_shapes.items()):
+        image_width, image_height = rows[place]["width"], rows[place]["height"]
+        # Rounding to whole pixels changes a side by up to a half.
+        if abs(width * image_height - height * image_width) > max(image_width, image_height) / 2:
+            wrong.append(f"{table['mask'].iloc[place]}: {width}x{height}, its image {image_width}x{image_height}")
+    if wrong:
+        raise InputError(
+            f"{archive}: {len(wrong)} mask(s) of another shape than their image; remove or repair them:\n  "
+            + "\n  ".join(wrong)
+        )
+
+
+def _check_labels(archive, table):
+    """The same pixels under two labels: one of them is wrong, and no program can tell which."""
+    contradicting = table[table.groupby("sha256")["label"].transform("nunique") > 1]
+    if len(contradicting):
+        listed = [" = ".join(sorted(copies["file"])) for _, copies in contradicting.groupby("sha256", sort=False)]
+        raise InputError(
+            f"{archive}: {len(listed)} image(s) under two labels, with the same pixels; "
+            "keep the one with the right label:\n  " + "\n  ".join(sorted(listed))
+        )
+
+
+def _split(table, ratios, seed):
+    """A split for each image: stratified by label, seeded, groups of near-duplicates kept together."""
+    ends = np.cumsum([ratios[split] for split in SPLITS])
+    groups = table.sort_values("file").groupby("group").agg(label=("label", "first"), size=("file", "size"))
+    split_of = {}
+    for _, members in groups.groupby("label"):
+        members = members.sample(frac=1, random_state=seed)
+        middle = (members["size"].cumsum() - members["size"] / 2) / members["size"].sum()
+        places = np.searchsorted(ends, middle).clip(max=len(SPLITS) - 1)
+        split_of |= dict(zip(members.index, np.take(SPLITS, places), strict=True))
+    return table["group"].map(split_of)
+
+
+def _copies(archive, table, pairs, policy):
+    """What is done about each member of a group of copies, and the files that are dropped.
+
+    A group in several splits stays in the last of train, val, test that it is in: what is scored on is not thinned out
+    for the sake of what is trained on.
+    """
+    partners = pd.concat([pairs, pairs.rename(columns={"first": "second", "second": "first"})])
+    partners = partners[partners["first"].isin(table.index) & partners["second"].isin(table.index)]
+    # Of several copies of a file, the most alike is named.
+    partners = partners.sort_values(["correlation", "second"], ascending=[False, True]).drop_duplicates("first")
+    partners = partners.set_index("first")
+    copies = table.loc[partners.index].sort_values(["group", "split", "file"])[["group", "file", "split", "label"]]
+    partners = partners.loc[copies.index]
+    copies["found"], copies["correlation"] = partners["found"], partners["correlation"].round(6)
+    copies["copy_of"] = table["file"].loc[partners["second"]].to_numpy()
+
+    rank = copies["split"].map(SPLITS.index)
+    last = rank.groupby(copies["group"]).transform("max")
+    leaks = rank < last
+    across = rank.groupby(copies["group"]).transform("nunique") > 1
+    if policy == "fail" and across.any():
+        listed = [", ".join(members["file"]) for _, members in copies[across].groupby("group")]
+        raise InputError(
+            f"{archive}: {len(listed)} group(s) of copies across splits (dataset.duplicates: fail); "
+            "remove all but one split's, or set dataset.duplicates: drop\n  " + "\n  ".join(listed)
+        )
+    drop = leaks & (policy == "drop")
+    copies["done"] = np.select([drop, across], ["dropped", "kept"], "kept (one split)")
+    return copies, set(copies[drop]["file"])
+
+
+def _report_copies(copies, found, images, dropped):
+    across = copies.groupby("group")["split"].nunique().gt(1).sum()
+    log.info(
+        "%d images: %d group(s) of copies (correlation of %.4f and more), %d across splits; %d image(s) dropped",
+        images,
+        copies["group"].nunique(),
+        found["threshold"],
+        across,
+        len(dropped),
+    )
+
+
+def _write(path, arrays, places):
+    """A cache of the arrays at `places`, with its digest."""
+    cached = cache.create(path, (len(places), *arrays.shape[1:]), np.uint8)
+    for number, place in enumerate(places):
+        cached[number] = arrays[place]
+    cached.flush()
+    cache.seal(path)
+
+
+def _check_phantoms(archive, files, rows, demo):
     """Generated images never stand in a real report, nor real ones in a demonstration."""
-    phantoms = [row["file"] for row in rows if row.pop("phantom")]
+    phantoms = [file for file, row in zip(files, rows, strict=True) if row.pop("phantom")]
     if phantoms and not demo:
         raise InputError(
             f"{archive}: {len(phantoms)} images are generated phantoms (the first: {phantoms[0]}); "

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from pipeline.command import InputError, log, run
 from pipeline.images import cache
@@ -116,7 +116,9 @@ def explain(network, layer, images, threshold=0.5):
         # All weights may be frozen; watching the input is what makes the tape record.
         tape.watch(batch)
         activations, logits = tapped(batch, training=False)
-        score = tf.where(tf.sigmoid(logits) >= threshold, logits, -logits)
+        # As the verdict was decided, in float64: float32 knows no probability between 1 - 6e-8 and 1.
+        covid = expit(logits.numpy().astype(np.float64)) >= threshold
+        score = tf.where(covid, logits, -logits)
     alpha = tf.reduce_mean(tape.gradient(score, activations), axis=(1, 2), keepdims=True)
     maps = tf.nn.relu(tf.reduce_sum(alpha * activations, axis=-1, keepdims=True))
     maps = maps / (tf.reduce_max(maps, axis=(1, 2), keepdims=True) + keras.backend.epsilon())

@@ -7,6 +7,8 @@ Writes  results/evaluate/MODEL_logits.csv, and one line in the ledger results/ev
         and nothing deletes.
 """
 
+import fcntl
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,9 +36,10 @@ def record(ledger, model, weights_sha256, data_sha256):
     """Append one line to the ledger: a look is a distinct pair of weights and test data."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
     line = f"{datetime.now(UTC).isoformat(timespec='seconds')},{model},{weights_sha256},{data_sha256}\n"
-    # One write in append mode is atomic, so that two models can be evaluated side by side.
     with open(ledger, "a") as file:
-        file.write(line if file.tell() else "time,model,weights_sha256,data_sha256\n" + line)
+        # Two models can be evaluated side by side; closing the file ends the lock.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(line if os.fstat(file.fileno()).st_size else "time,model,weights_sha256,data_sha256\n" + line)
     log.info("%s: a look at the test split is recorded in %s", model, ledger)
 
 

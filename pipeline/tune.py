@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.command import log, run
+from pipeline.command import InputError, log, run
 
 
 def propose(model: str, settings: dict, proposals: Path):
@@ -74,7 +74,7 @@ def trials(
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
     rows, seconds = [], []
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
-        log.info("trial %s", ", ".join(f"{name} {value:g}" for name, value in trial.items()))
+        log.info("trial %s", ", ".join(f"{name} {value}" for name, value in trial.items()))
         start = time.perf_counter()
         _, history = fitting.run(
             module,
@@ -102,12 +102,21 @@ def outcome(history):
 
 
 def select(results: list[Path], costs: list[Path], settings: dict, model: str, table: Path, best: Path, cost: Path):
-    """Gather the trials and take the one with the greatest val AUC."""
+    """Gather the trials and take the one with the greatest val AUC.
+
+    Raises:
+        InputError: every trial diverged.
+    """
     gathered = pd.concat(map(pd.read_csv, results)).sort_values("trial")
     for file, rows in ((table, gathered), (cost, pd.concat(map(pd.read_csv, costs)).sort_values("trial"))):
         file.parent.mkdir(parents=True, exist_ok=True)
         rows.to_csv(file, index=False)
     finished = gathered[gathered["status"] == "finished"]
+    if finished.empty:
+        raise InputError(
+            f"{model}: all {len(gathered)} trials diverged, none can be selected; "
+            f"lower the range of tune.space.{model}.learning_rate"
+        )
     winner = finished.sort_values(["val_auc", "trial"], ascending=[False, True]).head(1)
     winner[["trial", "val_auc", *settings[model]["hyperparameters"]]].to_csv(best, index=False)
     log.info("%s: %s", model, winner.to_dict("records")[0])

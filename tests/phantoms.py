@@ -108,6 +108,33 @@ def write_archive(path, size=256, splits=SPLITS, seed=0, generated=True):
         unfinished.unlink(missing_ok=True)
 
 
+def database_contents(counts, size, mask_size, generated=True, root=""):
+    """Phantoms in the layout of the COVID-19 Radiography Database as it is downloaded.
+
+    Args:
+        counts: of normal and of covid images.
+        size, mask_size: sides in pixels of the images and of their masks, which are RGB as the database's.
+        generated: False leaves out the mark that keeps phantoms from a real report.
+        root: enclosing folder, with a slash at its end.
+
+    Returns:
+        dict of member name: bytes; with another class and with spreadsheets, as there.
+    """
+    y, x = np.meshgrid(*[np.linspace(-1, 1, mask_size)] * 2, indexing="ij")
+    contents = {}
+    for number, (folder, label) in enumerate([("Normal", "normal"), ("COVID", "covid")]):
+        contents[f"{root}{folder}.metadata.xlsx"] = b"a spreadsheet"
+        for image in range(1, counts[number] + 1):
+            rng = np.random.default_rng((11, number, image))
+            name = f"{folder}-{image}.png"
+            contents[f"{root}{folder}/images/{name}"] = png(phantom(rng, label, size), generated)
+            lungs = np.hypot((np.abs(x) - 0.36) / 0.26, (y + 0.05) / rng.uniform(0.5, 0.7)) < 1
+            contents[f"{root}{folder}/masks/{name}"] = png(np.repeat(lungs[..., None] * np.uint8(255), 3, axis=2))
+    for name in ["images/Lung_Opacity-1.png", "masks/Lung_Opacity-1.png", "README.md.txt"]:
+        contents[f"{root}Lung_Opacity/{name}"] = b"of another class"
+    return contents
+
+
 def _ellipse(x, y, centre_x, centre_y, half_width, half_height, softness):
     """Float array, 1 inside the ellipse and 0 outside, with an edge of `softness` (part of the radius)."""
     radius = np.hypot((x - centre_x) / half_width, (y - centre_y) / half_height)

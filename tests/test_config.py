@@ -71,7 +71,7 @@ def test_schema_and_defaults_have_the_same_keys():
     }
     for model in ("baseline", "transfer"):
         space = schema["properties"]["tune"]["properties"]["space"]["properties"][model]["properties"]
-        assert space.keys() == DEFAULTS[model]["hyperparameters"].keys()
+        assert space.keys() == DEFAULTS[model]["hyperparameters"].keys() - {"normalisation"}  # a choice of ablate
 
 
 OPTIONAL = [f"tune.space.baseline.{name}" for name in ("learning_rate", "filters", "batch_size")]
@@ -130,6 +130,14 @@ def test_several_problems_are_told_at_once_and_each_once():
             "at least 0 and at most 0.95",
         ),
         ("dataset: {draw: {train: 8, val: 3, test: 8}}", "dataset.draw.val", "3", "at least 4"),
+        ("dataset: {duplicates: skip}", "dataset.duplicates", "'skip'", "drop, keep, fail"),
+        ("dataset: {ratios: {val: 0}}", "dataset.ratios.val", "0", "above 0 and below 1"),
+        (
+            "dataset: {ratios: {train: 0.8}}",
+            "dataset.ratios",
+            "{'train': 0.8, 'val': 0.15, 'test': 0.15}",
+            "a sum of 1, not 1.1",
+        ),
         ("training: {heldout_seeds: []}", "training.heldout_seeds", "[]", "1 or more items"),
         ("training: {heldout_seeds: [1, 1]}", "training.heldout_seeds", "[1, 1]", "different"),
         (
@@ -184,9 +192,9 @@ def test_search_space_that_leads_nowhere(name, dimension, part, allowed):
             "tune.space.transfer.dropout.scale",
         ),
         # right, but in the wrong group
-        ("epochs: 3", "epochs", "3", "training.epochs"),
+        ("patience: 3", "patience", "3", "training.patience"),
         ("weights: imagenet", "weights", "'imagenet'", "transfer.weights"),
-        ("compute: {epochs: 3}", "compute.epochs", "3", "training.epochs"),
+        ("compute: {patience: 3}", "compute.patience", "3", "training.patience"),
         ("baseline: {views: 3}", "baseline.views", "3", "transfer.views"),
         ("baseline: {dropout: 0.2}", "baseline.dropout", "0.2", "baseline.hyperparameters.dropout"),
         ("transfer: {dropout: 0.2}", "transfer.dropout", "0.2", "transfer.hyperparameters.dropout"),

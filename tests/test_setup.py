@@ -228,12 +228,11 @@ def test_without_variables_the_build_is_plain_snakemake(make, with_uv, with_tex,
     assert snakemake_arguments(calls) == ["-m", "snakemake", "--cores", "all"]
 
 
-def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, checkout, calls):
+def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, calls):
     assert make("report", "CONFIG=config/quick.yaml mine.yaml").returncode == 0
     assert snakemake_arguments(calls) == [
         *["-m", "snakemake", "--cores", "all", "--directory", "build/quick"],
-        *["--configfile", "config/quick.yaml", "mine.yaml", "--config"],
-        f'dataset={{"path": "{checkout}/data/covid_xray.zip"}}',
+        *["--configfile", "config/quick.yaml", "mine.yaml"],
     ]
 
 

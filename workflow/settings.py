@@ -32,7 +32,7 @@ def check(config, schema_file):
     errors = sorted(Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     lines = [line for error in errors for line in _lines(error, schema)]
     # `required` gives an error, and so all its lines, for each of several absent keys.
-    return list(dict.fromkeys(lines)) or list(_space_lines(config, schema))
+    return list(dict.fromkeys(lines)) or [*_ratio_lines(config), *_space_lines(config, schema)]
 
 
 def chosen(config, *keys):
@@ -60,6 +60,13 @@ def _inlined(node, definitions):
     if "$ref" in node:
         node = definitions[node["$ref"].removeprefix("#/$defs/")]
     return {name: _inlined(value, definitions) for name, value in node.items()}
+
+
+def _ratio_lines(config):
+    ratios = config["dataset"]["ratios"]
+    total = sum(ratios.values())
+    if not math.isclose(total, 1, abs_tol=1e-6):
+        yield f"dataset.ratios: found {ratios}; expected a sum of 1, not {total:g}"
 
 
 def _space_lines(config, schema):

@@ -4,8 +4,11 @@ Standard library alone: the Snakefile imports this module to make the archive's 
 """
 
 import hashlib
+import lzma
+import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from pipeline.command import InputError
@@ -14,10 +17,10 @@ CLUTTER = {"Thumbs.db", "desktop.ini"}
 
 
 class Member:
-    """One file of the data set: its name (POSIX, relative), its size in bytes and the CRC-32 of its content."""
+    """One file of the data set: its name (POSIX, relative) and its size in bytes."""
 
-    def __init__(self, name, size, crc):
-        self.name, self.size, self.crc = name, size, crc
+    def __init__(self, name, size):
+        self.name, self.size = name, size
 
     @property
     def path(self):
@@ -32,17 +35,18 @@ class Folder:
 
     def members(self):
         files = sorted(file for file in self._path.rglob("*") if file.is_file())
-        members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size, None) for file in files]
+        members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size) for file in files]
         members = _without_clutter(members)
         undecoded = [member.name for member in members if member.name.encode(errors="ignore").decode() != member.name]
         if undecoded:
             raise InputError(f"{self._path}: file names that are not UTF-8, to be renamed: {undecoded}")
-        for member in members:
-            member.crc = zlib.crc32(self.read(member))
         return members
 
     def read(self, member):
         return (self._path / member.name).read_bytes()
+
+    def content(self):
+        return _listing((member.name, member.size, zlib.crc32(self.read(member))) for member in self.members())
 
 
 class Zip:
@@ -52,34 +56,57 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile:
-            with open(path, "rb") as file:
-                truncated = file.read(4) == b"PK\x03\x04"
-            if truncated:
-                raise InputError(
-                    f"{path}: this zip file is truncated (its table of contents at the end is missing); "
-                    "download or copy it again"
-                ) from None
             raise InputError(
-                f"{path}: not an archive; expected a zip file or a folder with train/, val/ and test/ inside"
+                f"{path}: this zip file is truncated (its table of contents at the end is missing); "
+                "download or copy it again"
             ) from None
-        for info in self._zip.infolist():
-            name = PurePosixPath(info.filename.replace("\\", "/"))
-            if name.is_absolute() or ".." in name.parts or name.parts and name.parts[0].endswith(":"):
-                raise InputError(
-                    f"{path}: member {info.filename!r} has an absolute name or one with '..'; "
-                    "such an archive is refused: make it anew from the folder with the images"
-                )
+        _refuse_names(path, self._zip.namelist())
 
     def members(self):
-        files = [info for info in self._zip.infolist() if not info.is_dir()]
-        return _without_clutter([Member(info.filename, info.file_size, info.CRC) for info in files])
+        return _without_clutter([Member(info.filename, info.file_size) for info in self._files()])
 
     def read(self, member):
         return self._zip.read(member.name)
 
+    def content(self):
+        kept = {member.name for member in self.members()}
+        return _listing((info.filename, info.file_size, info.CRC) for info in self._files() if info.filename in kept)
+
+    def _files(self):
+        return [info for info in self._zip.infolist() if not info.is_dir()]
+
+
+class Tar:
+    """A tar file, compressed or not. Reading members in their order passes through it once; going back starts over."""
+
+    def __init__(self, path):
+        self._path, self._tar = path, tarfile.open(path)
+
+    def members(self):
+        try:
+            files = [info for info in self._tar if info.isfile()]
+            # tarfile takes a file that stops between two members for a whole one.
+            self._tar.fileobj.seek(self._tar.offset)
+            whole = len(self._tar.fileobj.read(tarfile.BLOCKSIZE)) == tarfile.BLOCKSIZE
+        except (tarfile.ReadError, EOFError, OSError, zlib.error, lzma.LZMAError):
+            whole = False
+        if not whole:
+            raise InputError(f"{self._path}: this tar file is truncated or damaged; download or copy it again")
+        _refuse_names(self._path, [info.name for info in files])
+        self._infos = {info.name: info for info in files}
+        return _without_clutter([Member(info.name, info.size) for info in files])
+
+    def read(self, member):
+        return self._tar.extractfile(self._infos[member.name]).read()
+
+    def content(self):
+        # A tar file has no table of contents; its bytes are read faster than they are decompressed.
+        with open(self._path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 def open_source(path):
-    """The data set at `path`.
+    """The data set at `path`: what gives its members and reads them.
 
     Raises:
         InputError: nothing there, not an archive, truncated, or with member names that lead out of it.
@@ -87,7 +114,18 @@ def open_source(path):
     path = Path(path)
     if not path.exists():
         raise InputError(missing(path))
-    return Folder(path) if path.is_dir() else Zip(path)
+    if path.is_dir():
+        return Folder(path)
+    if tarfile.is_tarfile(path):
+        return Tar(path)
+    with open(path, "rb") as file:
+        started_as_zip = file.read(4) == b"PK\x03\x04"
+    if started_as_zip or zipfile.is_zipfile(path):
+        return Zip(path)
+    raise InputError(
+        f"{path}: not an archive; expected a zip file, a tar file or a folder, with train/, val/ and test/ "
+        "or the classes' folders inside"
+    )
 
 
 def missing(path):
@@ -96,16 +134,32 @@ def missing(path):
         f"dataset.path: no data at {path}. It can come from "
         "(1) the course: covid_xray.zip with {train,val,test}/{covid,normal}/ inside, named by "
         "`make report DATA=path/to/covid_xray.zip` or put at data/covid_xray.zip; "
-        "(2) the COVID-19 Radiography Database's own download, arranged in the same folders; "
+        "(2) the COVID-19 Radiography Database's own download, as it is; "
         "(3) no data at all: `make demo` shows the whole build on generated phantoms."
     )
 
 
 def digest(path):
-    """SHA-256 of the sorted member list (names, sizes, CRCs): equal content, equal digest, whatever the time stamps."""
-    members = sorted(open_source(path).members(), key=lambda member: member.name)
-    listing = "\n".join(f"{member.name}\t{member.size}\t{member.crc}" for member in members)
-    return hashlib.sha256(listing.encode()).hexdigest()
+    """SHA-256 of the content, whatever the time stamps: of the sorted member list (names, sizes, CRCs) of a zip file or
+    folder, of the bytes of a tar file."""
+    return hashlib.sha256(open_source(path).content().encode()).hexdigest()
+
+
+def _listing(entries):
+    return "\n".join("\t".join(map(str, entry)) for entry in sorted(entries))
+
+
+def _refuse_names(path, names):
+    for given in names:
+        name = PurePosixPath(given.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts or name.parts and name.parts[0].endswith(":"):
+            raise InputError(
+                f"{path}: member {given!r} has an absolute name or one with '..'; "
+                "such an archive is refused: make it anew from the folder with the images"
+            )
+    twice = [name for name, times in Counter(names).items() if times > 1 and not name.endswith("/")]
+    if twice:
+        raise InputError(f"{path}: {len(twice)} member(s) are there twice (the first: {twice[0]!r}); make it anew")
 
 
 def _without_clutter(members):

@@ -8,6 +8,14 @@ import math
 
 import tensorflow as tf
 
+# The three types of augmentation, and the bounds that each consists of.
+KINDS = {
+    "rotation": ("rotation",),
+    "shift and zoom": ("shift", "zoom"),
+    "contrast and brightness": ("contrast", "brightness"),
+}
+NONE = dict.fromkeys((name for names in KINDS.values() for name in names), 0.0)
+
 
 def augment(images, seed, bounds):
     """Randomly altered images; a pure function of its arguments.
@@ -19,8 +27,8 @@ def augment(images, seed, bounds):
             (part of the contrast), brightness (part of the grey range).
 
     Returns:
-        float32 of the same shape, clipped to 0..255. What comes in from outside the image is black, as outside the
-        X-ray's field: no bright border is invented.
+        float32 of the same shape, clipped to 0..255. What comes in from outside continues the nearest edge: a black
+        frame stays black, tissue stays tissue, and no border is invented that could tell augmented images apart.
     """
     draws = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1.0, 1.0)
     rotation, right, down, zoom, contrast, brightness = tf.unstack(draws)
@@ -61,5 +69,5 @@ def _move(images, angle, right, down, zoom):
         output_shape=tf.stack([height, width]),
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+        fill_mode="NEAREST",
     )

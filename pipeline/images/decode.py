@@ -79,3 +79,9 @@ def resize(pixels, size):
     if pixels.shape == (size, size):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def as_mask(pixels, size):
+    """A mask (height, width) as uint8 (size, size) of 0 and 255: its nearest pixel, white from half the grey range."""
+    nearest = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
+    return np.where(np.asarray(nearest) >= 128, np.uint8(255), np.uint8(0))

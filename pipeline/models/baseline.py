@@ -27,12 +27,12 @@ def build(hyperparameters, values, settings):
     Then global average pooling, a dense layer, dropout, and the logit.
 
     Args:
-        hyperparameters: filters, dense_units, dropout, l2.
+        hyperparameters: normalisation, filters, dense_units, dropout, l2.
         values: uint8 (images, height, width) of train, for the normalisation.
     """
     decay = keras.regularizers.L2(hyperparameters["l2"])
     inputs = keras.Input((*values.shape[1:], 1), name="grey_values")
-    x = normalisation(values)(inputs)
+    x = normalisation(hyperparameters["normalisation"], values)(inputs)
     for block in range(BLOCKS):
         first = block == 0
         x = layers.Conv2D(

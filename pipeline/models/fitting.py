@@ -149,7 +149,9 @@ def _in_chunks(forward, values, size=128):
     chunks = [values[start : start + size] for start in range(0, len(values), size)]
     # Images are cached without their channel axis; a conversion a chunk keeps memory small.
     chunks = [chunk[..., None] if chunk.ndim == 3 else chunk for chunk in chunks]
-    return np.concatenate([forward(tf.constant(chunk, tf.float32)) for chunk in chunks])[:, 0].astype(np.float64)
+    with runtime.float32():
+        outputs = [forward(tf.constant(chunk, tf.float32)) for chunk in chunks]
+    return np.concatenate(outputs)[:, 0].astype(np.float64)
 
 
 def weights_sha256(network):

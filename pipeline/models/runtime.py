@@ -26,16 +26,29 @@ def start(compute):
 def bfloat16(compute):
     """Within it, oneDNN computes convolutions and matrix products in bfloat16: twice the speed in training.
 
-    Outside of it results that are reported are computed in float32.
+    Results that are reported are computed in float32: outside of it, or within it under `float32`.
     """
     enabled = compute["bfloat16"] and _cpu_has_bfloat16()
     if compute["bfloat16"] and not enabled:
         log.info("compute.bfloat16: this CPU has no bfloat16 instructions; computing in float32")
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": enabled})
+    with _onednn_bfloat16(enabled):
+        yield
+
+
+def float32():
+    """Within it everything is computed in float32, amid `bfloat16` too: each call takes the options of its time."""
+    return _onednn_bfloat16(False)
+
+
+@contextlib.contextmanager
+def _onednn_bfloat16(enabled):
+    option = "auto_mixed_precision_onednn_bfloat16"
+    before = tf.config.optimizer.get_experimental_options().get(option, False)
+    tf.config.optimizer.set_experimental_options({option: enabled})
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
+        tf.config.optimizer.set_experimental_options({option: before})
 
 
 def _cpu_has_bfloat16():

@@ -95,35 +95,39 @@ def load_backbone_weights(backbone, path):
     """
     try:
         with h5py.File(path) as file:
-            stored = _stored_shapes(file["model_weights"] if "model_weights" in file else file)
+            stored = _stored_weights(file["model_weights"] if "model_weights" in file else file)
     except (OSError, KeyError):
         raise InputError(
             f"transfer.weights: {path} is not a Keras weights file (.h5), or is cut short; download it again"
         ) from None
-    needed = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in backbone.layers}
-    absent = [name for name, shapes in needed.items() if shapes and name not in stored]
+    needed = {
+        layer.name: [weight.shape for weight in layer.get_weights()] for layer in backbone.layers if layer.weights
+    }
+    absent = [name for name in needed if name not in stored]
     if absent:
         raise InputError(
-            f"transfer.weights: {path} leaves {len(absent)} of {sum(map(bool, needed.values()))} layers up to "
+            f"transfer.weights: {path} leaves {len(absent)} of {len(needed)} layers up to "
             f"{backbone.layers[-1].name} unfilled: {', '.join(absent)}; "
             "cut the backbone below them (transfer.output_layer) or take a complete file of ResNet50V2"
         )
-    different = [name for name, shapes in needed.items() if shapes and sorted(stored[name]) != sorted(shapes)]
+    different = [name for name, shapes in needed.items() if [weight.shape for weight in stored[name]] != shapes]
     if different:
         raise InputError(
             f"transfer.weights: {path} is of another architecture than ResNet50V2: "
             f"shapes differ in {', '.join(different[:5])}"
         )
-    backbone.load_weights(path, by_name=True, skip_mismatch=True)
+    # Not by Keras' load_weights(by_name=True), which goes by the file's name and skips what does not fit.
+    for name in needed:
+        backbone.get_layer(name).set_weights(stored[name])
 
 
-def _stored_shapes(group):
-    """{layer: shapes of its weights} of a legacy Keras weights file."""
+def _stored_weights(group):
+    """{layer: its weights} of a legacy Keras weights file."""
 
     def text(value):
         return value.decode() if isinstance(value, bytes) else value
 
     return {
-        text(layer): [group[text(layer)][text(weight)].shape for weight in group[text(layer)].attrs["weight_names"]]
+        text(layer): [group[text(layer)][text(weight)][()] for weight in group[text(layer)].attrs["weight_names"]]
         for layer in group.attrs["layer_names"]
     }

@@ -12,12 +12,16 @@ SPLITS = ("train", "val", "test")
 LABELS = ("normal", "covid")
 
 
-def explore(classes: Path, intensities: Path, samples: Path, classes_figure: Path, intensities_figure: Path,
-            samples_figure: Path):  # fmt: skip
-    """Draw classes, grey-value histograms and samples."""
+def explore(classes: Path, intensities: Path, images: Path, shortcuts: Path, samples: Path, pixel_images: Path,
+            classes_figure: Path, intensities_figure: Path, images_figure: Path, shortcuts_figure: Path,
+            samples_figure: Path, pixels_figure: Path):  # fmt: skip
+    """Draw classes, grey values of all pixels, of each image and of each place, cues that are no disease, samples."""
     draw_classes(pd.read_csv(classes), classes_figure)
     draw_intensities(pd.read_csv(intensities), intensities_figure)
+    draw_images(pd.read_csv(images), images_figure)
+    draw_shortcuts(pd.read_csv(shortcuts), shortcuts_figure)
     draw_samples(np.load(samples), samples_figure)
+    draw_pixels(np.load(pixel_images), pixels_figure)
 
 
 def draw_classes(table, file):
@@ -47,6 +51,59 @@ def draw_intensities(table, file):
         axis.set_ylim(0)
     axes[0].set_ylabel("pixels (%)")
     axes[1].legend(loc="upper left")
+    save(drawing, file)
+
+
+def draw_images(table, file):
+    """Distribution of the images' mean and standard deviation, a panel a class, a line a split."""
+    drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex="row", sharey="row")
+    for row, (column, name) in zip(axes, {"mean": "mean of an image", "sd": "s.d. of an image"}.items(), strict=True):
+        edges = np.linspace(table[column].min(), table[column].max(), 25)
+        for axis, label in zip(row, LABELS, strict=True):
+            for split in SPLITS:
+                values = table.loc[(table["label"] == label) & (table["split"] == split), column]
+                share = np.histogram(values, edges)[0] / len(values)
+                axis.stairs(share * 100, edges, color=COLOURS[split], label=split, linewidth=0.8)
+            axis.set_xlabel(f"{name} (grey values)")
+        row[0].set_ylabel("images (%)")
+    for axis, label in zip(axes[0], LABELS, strict=True):
+        axis.set_title(label)
+    axes[0, 0].legend(loc="upper left", handlelength=1)
+    save(drawing, file)
+
+
+def draw_pixels(images, file):
+    """Mean and standard deviation of each pixel over the training images of each class, and covid less normal."""
+    drawing, axes = figure(COLUMN, 2.2, 2, 3)
+    for row, (moment, name) in zip(axes, {"mean": "mean", "sd": "s.d."}.items(), strict=True):
+        normal, covid = (images[f"{label}_{moment}"] for label in LABELS)
+        top = max(normal.max(), covid.max())
+        for axis, image, label in zip(row, (normal, covid), LABELS, strict=False):
+            shown = axis.imshow(image, vmin=0, vmax=top)
+            axis.set_title(f"{name}, {label}", color=COLOURS[label], pad=2)
+        drawing.colorbar(shown, ax=row[:2], fraction=0.05, pad=0.02, shrink=0.9)
+        bound = np.abs(covid - normal).max()
+        difference = row[2].imshow(covid - normal, cmap="RdBu_r", vmin=-bound, vmax=bound)
+        row[2].set_title("difference", pad=2)
+        drawing.colorbar(difference, ax=row[2], fraction=0.05, pad=0.02)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    save(drawing, file)
+
+
+def draw_shortcuts(table, file):
+    """AUC on val of each cue that is no disease, with its interval; all together in another colour."""
+    drawing, axis = figure(COLUMN, 1.8)
+    places = np.arange(len(table))[::-1]
+    for place, row in zip(places, table.itertuples(), strict=True):
+        colour = COLOURS["covid"] if row.cue == "all together" else "black"
+        axis.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=0.9)
+        axis.plot(row.value, place, "o", color=colour, markersize=3)
+    axis.axvline(0.5, color="0.6", linewidth=0.6, linestyle="--")
+    axis.set_yticks(places, table["cue"])
+    axis.set_ylim(-0.6, len(table) - 0.4)
+    axis.set_xlim(min(0.4, table["ci_low"].min()), 1)
+    axis.set_xlabel("AUC on val")
     save(drawing, file)
 
 

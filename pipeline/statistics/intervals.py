@@ -1,8 +1,9 @@
-"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, stratified bootstrap for the rest."""
+"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, Student for paired differences, bootstrap for the
+rest."""
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, t
 
 from pipeline.statistics import metrics
 
@@ -57,3 +58,9 @@ def bootstrap(labels, scores, statistic, seed, level=LEVEL, resamples=RESAMPLES)
         values.append(statistic(labels[places], scores[places]))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def paired_t(differences, level=LEVEL):
+    """Student's interval of the mean of paired differences (n,), n >= 2."""
+    half = t.ppf((1 + level) / 2, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
+    return float(differences.mean() - half), float(differences.mean() + half)

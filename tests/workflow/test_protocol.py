@@ -7,8 +7,12 @@ from tests.workflow.conftest import descendants
 TEST_FILES = {
     "tables/data/index.csv",
     "tables/data/index_test.csv",
+    "tables/data/duplicates.csv",
+    "tables/data/duplicates_summary.csv",
     "results/data/test.npy",
     "results/data/test.npy.sha256",
+    "results/data/test_masks.npy",
+    "results/data/test_masks.npy.sha256",
 }
 CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit")
 

@@ -5,10 +5,13 @@ import os
 import pytest
 
 MODELS = ("baseline", "transfer")
+STUDIES = ("resolution", "normalisation", "augmentation")
 FIGURES = {
     "explore_figures",
+    "explore_inputs_figures",
     "evaluate_figures",
     "gradcam_figures",
+    *(f"ablate_figures {study}" for study in STUDIES),
     *(f"tune_figures {model}" for model in MODELS),
     *(f"train_figures {model} {run}" for model in MODELS for run in ("initial", "final")),
 }
@@ -21,6 +24,8 @@ def training_of(model):
     }
 
 
+ABLATE = {f"ablate {study}" for study in STUDIES}
+ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
 FINETUNE = {"finetune", "finetune_heldout"}
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
 TRAINING = training_of("baseline") | training_of("transfer")
@@ -54,8 +59,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
 @pytest.mark.parametrize(
     "name, old, new, expected",
     [
-        ("pipeline/statistics/intervals.py", "LEVEL = 0.95", "LEVEL = 0.9", {"evaluate"}),
-        ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline")),
+        ("pipeline/statistics/intervals.py", "LEVEL = 0.95", "LEVEL = 0.9", {"evaluate", "explore"} | ABLATE),
+        ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | ABLATE),
         (
             "pipeline/models/transfer.py",
             "return values[:, 0]",
@@ -66,7 +71,7 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "pipeline/images/decode.py",
             "Resampling.BILINEAR",
             "Resampling.BICUBIC",
-            {"data"},
+            {"data"} | ABLATE_IMAGES,
         ),
         ("pipeline/predict_test.py", "timespec='seconds'", "timespec='minutes'", PREDICT_TEST),
         ("pipeline/plots/style.py", "COLUMN = 3.4", "COLUMN = 3.3", FIGURES),
@@ -111,7 +116,12 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             "patience: 2",
             {f"{job}" for model in MODELS for job in (f"train_heldout {model}", f"tune_trials {model} 1 2")},
         ),
-        ("config/config.yaml", "rotation: 7", "rotation: 8", TRAINING | FINETUNE | {"features train", "features val"}),
+        (
+            "config/config.yaml",
+            "rotation: 7",
+            "rotation: 8",
+            TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"},
+        ),
         ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise
     ],
 )
@@ -127,5 +137,5 @@ def test_swapped_hyperparameters_are_noticed(built, edit):
         "doubles them\n    dense_units: 64\n    l2: 0.0001",
         "dropout: 0.0001\n    batch_size: 32\n    filters: 24\n    dense_units: 64\n    l2: 0.3",
     )
-    expected = {"tune_propose baseline", "train_initial baseline", "tune baseline"}
+    expected = {"tune_propose baseline", "train_initial baseline", "tune baseline"} | ABLATE
     assert set(built.jobs()) == built.with_downstream(expected)

@@ -7,6 +7,7 @@ from workflow.closure import code_of
 
 SPLITS = ["train", "val", "test"]
 MODELS = ["baseline", "transfer"]
+STUDIES = ["resolution", "normalisation", "augmentation"]
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 
@@ -113,3 +114,17 @@ def tune_jobs():
 
 def final_model(wildcards):
     return tracked(FINAL_MODELS[wildcards.model])
+
+
+def ablate_images(split):
+    """The caches that a study needs, ancient like all large files, in rising order of their size."""
+    return lambda wildcards: [ancient(file) for file in ablate_files(split, wildcards.study)]
+
+
+def ablate_digests(split):
+    return lambda wildcards: [f"{file}.sha256" for file in ablate_files(split, wildcards.study)]
+
+
+def ablate_files(split, study):
+    sizes = config["ablate"]["resolutions"] if study == "resolution" else [config["ablate"]["image_size"]]
+    return [f"results/ablate/{split}_{size}.npy" for size in sorted(sizes)]

@@ -42,6 +42,7 @@ rule backbone:
 
 
 rule features:
+    """Pooled features of the plain images and of augmented views of each, for train and for val."""
     input:
         backbone=tracked("results/features/backbone.keras"),
         images=tracked("results/data/{split}.npy"),
@@ -52,7 +53,6 @@ rule features:
         "results/logs/features_{split}.log",
     benchmark:
         "results/benchmarks/features_{split}.tsv"
-    """Pooled features of the plain images and of augmented views of each, for train and for val."""
     wildcard_constraints:
         split="train|val",
     threads: config["compute"]["threads"]

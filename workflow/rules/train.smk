@@ -86,6 +86,7 @@ rule train_final:
 
 
 rule train_figures:
+    """Cross-entropy and AUC at the end of each epoch."""
     input:
         history="tables/train/{model}_{run}.csv",
     output:
@@ -94,7 +95,6 @@ rule train_figures:
         "results/logs/train_figures_{model}_{run}.log",
     benchmark:
         "results/benchmarks/train_figures_{model}_{run}.tsv"
-    """Cross-entropy and AUC at the end of each epoch."""
     wildcard_constraints:
         run="initial|final",
     params:

@@ -1,0 +1,112 @@
+"""ablate: short training runs of equal budget on train, scored on val, that give questions their evidence.
+
+Each study varies one thing: the resolution (question 4), the normalisation (5), the augmentation (6). Every variant is
+run with the same seeds, so that differences from the study's reference are paired.
+
+Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate_images); the indexes of train and val.
+Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
+"""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.command import log, run
+from pipeline.images import inputs
+from pipeline.images.augment import KINDS, NONE
+from pipeline.images.normalise import STRATEGIES
+from pipeline.models import baseline, fitting, runtime
+from pipeline.statistics import intervals
+
+
+def ablate(
+    study: str,
+    train: list[Path],
+    val: list[Path],
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    runs: Path,
+    table: Path,
+    cost: Path,
+):
+    """Run every variant of one study with every seed.
+
+    Args:
+        train, val: the caches at the sizes that the study needs, in rising order.
+    """
+    runtime.start(settings["compute"])
+    budget = settings["ablate"]
+    rows, costs = [], []
+    for variant, reference, place, overrides in variants(study, settings):
+        examples = inputs.read(train[place], train_index).stratified(budget["images"], settings["seed"])
+        held_out = inputs.read(val[place], val_index)
+        for seed in budget["seeds"]:
+            start = time.perf_counter()
+            _, history = fitting.run(
+                baseline,
+                settings["baseline"]["hyperparameters"] | overrides.get("hyperparameters", {}),
+                examples,
+                settings | {"augmentation": overrides.get("augmentation", settings["augmentation"])},
+                seed=seed,
+                epochs=budget["epochs"],
+                val=held_out,
+            )
+            seconds = (time.perf_counter() - start) / budget["epochs"]
+            scores = history.iloc[-1][["train_auc", "val_auc", "val_loss"]].to_dict()
+            size = int(examples.values.shape[1])
+            rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed, **scores})
+            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
+            log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(runs, index=False)
+    summary(pd.DataFrame(rows)).to_csv(table, index=False)
+    pd.DataFrame(costs).to_csv(cost, index=False)
+
+
+def variants(study, settings):
+    """(name, whether it is the reference, place of its cache, what it overrides) of each variant of a study."""
+    if study == "resolution":
+        sizes = sorted(settings["ablate"]["resolutions"])
+        return [(f"{size} pixels", size == sizes[-1], place, {}) for place, size in enumerate(sizes)]
+    if study == "normalisation":
+        return [
+            (name.replace("_", " "), name == "training_global", 0, {"hyperparameters": {"normalisation": name}})
+            for name in STRATEGIES
+        ]
+    bounds = settings["augmentation"]
+    kinds = {kind: NONE | {name: bounds[name] for name in names} for kind, names in KINDS.items()}
+    kinds = {"none": NONE, **kinds, "all": bounds}
+    return [(kind, kind == "none", 0, {"augmentation": chosen}) for kind, chosen in kinds.items()]
+
+
+def summary(runs):
+    """One row a variant: mean and standard deviation of val AUC over seeds; paired difference from the reference.
+
+    The interval is Student's t of the differences, seed by seed; bytes is the memory of one float32 image.
+    """
+    reference = runs[runs["reference"]].set_index("seed")["val_auc"]
+    rows = []
+    for variant, group in runs.groupby("variant", sort=False):
+        difference = group.set_index("seed")["val_auc"] - reference
+        low, high = intervals.paired_t(difference.to_numpy())
+        rows.append(
+            {
+                "variant": variant,
+                "reference": bool(group["reference"].iloc[0]),
+                "seeds": len(group),
+                "val_auc": group["val_auc"].mean(),
+                "val_auc_sd": group["val_auc"].std(),
+                "train_auc": group["train_auc"].mean(),
+                "difference": difference.mean(),
+                "ci_low": low,
+                "ci_high": high,
+                "bytes": 4 * int(group["image_size"].iloc[0]) ** 2,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    run(ablate)

@@ -1,0 +1,34 @@
+"""ablate_images: the images of one split again, decoded at another size. It belongs to the stage ablate.
+
+A module of its own, with little behind it, so that no edit of a study decodes anything again.
+
+Reads   the archive, of it only the files of one split's index.
+Writes  results/ablate/SPLIT_SIZE.npy, uint8 (images, size, size), in the index's order.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.command import run
+from pipeline.images import cache
+from pipeline.images.archive import open_source
+from pipeline.images.decode import decode, resize
+
+
+def ablate_images(archive: Path, index: Path, size: int, out: Path):
+    """Decode the files that the index names, and resize them."""
+    source = open_source(archive)
+    places = {file: place for place, file in enumerate(pd.read_csv(index)["file"])}
+    resized = cache.create(out, (len(places), size, size), np.uint8)
+    # In the archive's order: a compressed tar can only be read forwards.
+    for member in source.members():
+        if member.name in places:
+            resized[places[member.name]] = resize(decode(source.read(member))[0], size)
+    resized.flush()
+    cache.seal(out)
+
+
+if __name__ == "__main__":
+    run(ablate_images)

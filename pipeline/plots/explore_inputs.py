@@ -1,0 +1,46 @@
+"""Figures of explore_inputs: an image before and after normalisation, and under each augmentation."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.command import run
+from pipeline.plots.style import COLUMN, PAGE, figure, save, show_image
+
+
+def explore_inputs(normalised: Path, augmented: Path, normalisation_figure: Path, augmentation_figure: Path):
+    """Draw a val sample normalised by each strategy, and a train sample under each type of augmentation."""
+    draw_normalisation(np.load(normalised), normalisation_figure)
+    draw_augmentation(np.load(augmented), augmentation_figure)
+
+
+def draw_normalisation(arrays, file):
+    """The sample, raw and normalised, each scaled to its own range, with the histogram of its values below."""
+    drawing, axes = figure(PAGE, 2.3, 2, len(arrays.files), height_ratios=[3, 1])
+    for (image_axis, histogram), name in zip(axes.T, arrays.files, strict=True):
+        values = arrays[name]
+        title = name.replace("_", " ")
+        image_axis.imshow(values, interpolation="nearest")
+        image_axis.set_title(f"{title}\nmean {values.mean():.2f}, sd {values.std():.2f}", fontsize=7)
+        image_axis.set_axis_off()
+        histogram.hist(values.ravel(), bins=64, color="0.4")
+        histogram.set_yticks([])
+        histogram.spines["left"].set_visible(False)
+        histogram.set_xlabel("value")
+    save(drawing, file)
+
+
+def draw_augmentation(arrays, file):
+    """A row a type of augmentation: the sample, then several draws."""
+    kinds = [name for name in arrays.files if name != "original"]
+    columns = 1 + len(arrays[kinds[0]])
+    drawing, axes = figure(COLUMN, len(kinds) * (COLUMN / columns + 0.16), len(kinds), columns)
+    for row, kind in zip(axes, kinds, strict=True):
+        show_image(row[0], arrays["original"], "original")
+        for place, image in enumerate(arrays[kind], start=1):
+            show_image(row[place], image, kind if place == 1 else "")
+    save(drawing, file)
+
+
+if __name__ == "__main__":
+    run(explore_inputs)

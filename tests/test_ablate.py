@@ -1,0 +1,78 @@
+"""ablate: each variant changes one thing, and differences are paired by seed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from pipeline import ablate
+from pipeline.images.inputs import Examples
+
+with open("config/config.yaml") as file:
+    SETTINGS = yaml.safe_load(file)
+
+
+def runs(aucs):
+    """A table of runs from {variant: val AUC of seeds 1, 2, ...}; the first variant is the reference."""
+    return pd.DataFrame(
+        {
+            "variant": variant,
+            "reference": variant == next(iter(aucs)),
+            "image_size": 64,
+            "seed": seed,
+            "train_auc": 0.9,
+            "val_auc": auc,
+        }
+        for variant, values in aucs.items()
+        for seed, auc in enumerate(values, start=1)
+    )
+
+
+def test_differences_are_paired_by_seed():
+    aucs = {"none": [0.90, 0.94, 0.91], "all": [0.92, 0.95, 0.94]}
+    table = ablate.summary(runs(aucs).sample(frac=1, random_state=0)).set_index("variant")
+    expected = stats.ttest_rel(aucs["all"], aucs["none"])
+    interval = expected.confidence_interval(0.95)
+    row = table.loc["all"]
+    assert row["difference"] == pytest.approx(np.subtract(aucs["all"], aucs["none"]).mean())
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+    assert (row["val_auc"], row["val_auc_sd"]) == pytest.approx((np.mean(aucs["all"]), np.std(aucs["all"], ddof=1)))
+    assert (table.loc["none", ["difference", "ci_low", "ci_high"]] == 0).all()
+
+
+def test_memory_grows_with_the_square_of_the_side():
+    assert ablate.summary(runs({"none": [0.9, 0.8]}))["bytes"].item() == 64 * 64 * 4
+
+
+@pytest.mark.parametrize("study", ["resolution", "normalisation", "augmentation"])
+def test_a_study_has_one_reference_and_varies_one_thing(study):
+    variants = ablate.variants(study, SETTINGS)
+    assert sum(reference for _, reference, _, _ in variants) == 1
+    changed = {key for _, _, _, overrides in variants for key in overrides}
+    places = {place for _, _, place, _ in variants}
+    expected = {
+        "resolution": (set(), {0, 1, 2}),
+        "normalisation": ({"hyperparameters"}, {0}),
+        "augmentation": ({"augmentation"}, {0}),
+    }
+    assert (changed, places) == expected[study]
+
+
+def test_each_type_of_augmentation_is_tried_alone_and_all_together():
+    variants = {name: overrides["augmentation"] for name, _, _, overrides in ablate.variants("augmentation", SETTINGS)}
+    assert set(variants) == {"none", "rotation", "shift and zoom", "contrast and brightness", "all"}
+    assert not any(variants["none"].values())
+    assert variants["all"] == SETTINGS["augmentation"]
+    alone = [{key for key, bound in variants[name].items() if bound} for name in list(variants)[1:-1]]
+    assert sum(map(len, alone)) == len(set.union(*alone)) == len(SETTINGS["augmentation"])
+
+
+def test_stratified_subsets_keep_the_ratio_of_the_classes():
+    labels = np.repeat([0.0, 1.0], [300, 100])
+    examples = Examples(np.arange(400), labels, np.arange(400).astype(str))
+    subset = examples.stratified(100, seed=1)
+    assert (len(subset), subset.labels.sum()) == (100, 25)
+    assert (np.diff(subset.values) > 0).all()
+    assert (labels[subset.values] == subset.labels).all()
+    assert len(examples.stratified(1000, seed=1)) == 400

@@ -1,0 +1,242 @@
+"""The tables of evaluate on made-up logits, and the ledger of looks at the test split."""
+
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from scipy.stats import binomtest
+from sklearn import metrics as reference
+
+from pipeline.evaluate import LABELS, MODELS, SAMPLES, evaluate, val_threshold
+from pipeline.images import cache
+from pipeline.models import runtime
+from pipeline.models.fitting import weights_sha256
+from pipeline.predict_test import predict_test, record
+
+runtime.start({"threads": 2})
+
+FILES = ["thresholds", "predictions", "test_metrics", "confusion", "looks", "samples"]
+# The covid logits of val lie above these, the normal ones below, one a seed and model.
+BOUNDARIES = {"baseline": [0.4, 1.2, 2.0], "transfer": [-2.0, -1.0, 0.5]}
+
+
+def separable(boundaries):
+    """Held-out val predictions of one model, each seed's classes parted at its boundary."""
+    return pd.DataFrame(
+        [
+            {"seed": seed, "file": f"{side}.png", "label": LABELS[side > 0], "logit": boundary + side}
+            for seed, boundary in enumerate(boundaries)
+            for side in (-2, -0.25, 0.25, 3)
+        ]
+    )
+
+
+def made_up(folder, *, seed=0, boundaries=BOUNDARIES, n=(40, 25)):
+    """Evaluate random test logits of overlapping classes; what was given and what was written."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(seed)
+    index = pd.DataFrame({"label": rng.permutation(np.repeat(LABELS, n))})
+    index.insert(0, "file", [f"test/{number:03d}.png" for number in range(sum(n))])
+    index.to_csv(folder / "index.csv", index=False)
+    images = np.arange(sum(n), dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(4, axis=2)
+    np.save(folder / "test.npy", images)
+    for model in MODELS:
+        logits = rng.normal(2.5 * (index["label"] == "covid") - 1, 1.5)
+        index.assign(model=model, logit=logits).to_csv(folder / f"{model}_logits.csv", index=False)
+        separable(boundaries[model]).to_csv(folder / f"{model}_val.csv", index=False)
+        record(folder / "ledger.csv", model, f"weights of {model}", "data")
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in FILES}
+    evaluate(
+        logits=[folder / f"{model}_logits.csv" for model in MODELS],
+        val_predictions=[folder / f"{model}_val.csv" for model in MODELS],
+        ledger=folder / "ledger.csv",
+        test=folder / "test.npy",
+        test_index=folder / "index.csv",
+        settings={"seed": 1},
+        **outputs,
+        sample_images=folder / "results" / "samples.npz",
+    )
+    shown = np.load(folder / "results" / "samples.npz")["images"]
+    return SimpleNamespace(index=index, shown=shown, **{name: pd.read_csv(file) for name, file in outputs.items()})
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    return made_up(tmp_path_factory.mktemp("evaluate"))
+
+
+def of_model(evaluated, model):
+    """(is covid, logits, says covid) of one model, the verdicts made here."""
+    rows = evaluated.predictions[evaluated.predictions["model"] == model]
+    limit = np.mean(expit(BOUNDARIES[model]))
+    return (rows["label"] == "covid").to_numpy(), rows["logit"].to_numpy(), expit(rows["logit"].to_numpy()) >= limit
+
+
+# Thresholds
+
+
+def test_thresholds_are_the_mean_over_the_seeds(evaluated):
+    assert evaluated.thresholds["model"].tolist() == list(MODELS)
+    expected = [np.mean(expit(BOUNDARIES[model])) for model in MODELS]
+    assert evaluated.thresholds["threshold"].to_numpy() == pytest.approx(expected)
+    assert all(model in source for model, source in zip(MODELS, evaluated.thresholds["source"], strict=True))
+
+
+def test_thresholds_come_from_val_alone(evaluated, tmp_path):
+    other = made_up(tmp_path / "other test", seed=1)
+    assert not np.allclose(other.predictions["logit"], evaluated.predictions["logit"])
+    assert other.thresholds["threshold"].tolist() == evaluated.thresholds["threshold"].tolist()
+    moved = made_up(tmp_path / "other val", boundaries=BOUNDARIES | {"transfer": [3.0]})
+    assert moved.thresholds["threshold"][1] == pytest.approx(expit(3.0))
+    assert moved.thresholds["threshold"][0] == evaluated.thresholds["threshold"][0]
+
+
+def test_order_of_val_rows_does_not_matter():
+    predictions = separable([0.4, -1.0])
+    assert val_threshold(predictions.sample(frac=1, random_state=0)) == pytest.approx(val_threshold(predictions))
+
+
+# Tables
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_predicted_follows_the_models_own_threshold(evaluated, model):
+    rows = evaluated.predictions[evaluated.predictions["model"] == model]
+    _, logits, verdicts = of_model(evaluated, model)
+    assert rows["file"].tolist() == evaluated.index["file"].tolist()
+    assert rows["probability"].to_numpy() == pytest.approx(expit(logits))
+    assert rows["predicted"].tolist() == np.where(verdicts, "covid", "normal").tolist()
+    # At 0.5 the verdicts would be other ones, so that this test can tell.
+    assert (verdicts != (logits >= 0)).any()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_confusion(evaluated, model):
+    labels, _, verdicts = of_model(evaluated, model)
+    rows = evaluated.confusion[evaluated.confusion["model"] == model].set_index(["label", "predicted"])["images"]
+    expected = reference.confusion_matrix(labels, verdicts)
+    assert [[rows[label, verdict] for verdict in LABELS] for label in LABELS] == expected.tolist()
+
+
+def test_confusion_keeps_its_empty_cells(tmp_path):
+    confusion = made_up(tmp_path, boundaries={"baseline": [30.0], "transfer": [-30.0]}).confusion
+    assert confusion.groupby("model")["images"].apply(list).to_dict() == {
+        "baseline": [40, 0, 25, 0],
+        "transfer": [0, 40, 0, 25],
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_metrics(evaluated, model):
+    labels, logits, verdicts = of_model(evaluated, model)
+    rows = evaluated.test_metrics[evaluated.test_metrics["model"] == model].set_index("metric")
+    expected = {
+        "auc": reference.roc_auc_score(labels, logits),
+        "accuracy": reference.accuracy_score(labels, verdicts),
+        "sensitivity": reference.recall_score(labels, verdicts),
+        "specificity": reference.recall_score(labels, verdicts, pos_label=0),
+        "average_precision": reference.average_precision_score(labels, logits),
+        "balanced_accuracy": reference.balanced_accuracy_score(labels, verdicts),
+        "f1": reference.f1_score(labels, verdicts),
+        "mcc": reference.matthews_corrcoef(labels, verdicts),
+    }
+    assert rows["value"].to_dict() == pytest.approx(expected)
+    assert (rows["ci_low"] < rows["value"]).all() and (rows["value"] < rows["ci_high"]).all()
+    images = dict.fromkeys(expected, len(labels)) | {"sensitivity": labels.sum(), "specificity": (~labels).sum()}
+    assert rows["n"].to_dict() == images
+    for metric, right in {"sensitivity": verdicts[labels], "specificity": ~verdicts[~labels]}.items():
+        interval = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, method="wilson")
+        assert (rows["ci_low"][metric], rows["ci_high"][metric]) == pytest.approx(tuple(interval))
+
+
+def test_samples_show_the_images_of_their_rows(evaluated):
+    rows = evaluated.samples
+    right = rows["label"] == rows["predicted"]
+    assert rows["model"].eq("transfer").all() and rows["file"].is_unique
+    assert rows.loc[right, "label"].value_counts().to_dict() == dict.fromkeys(LABELS, SAMPLES // 2)
+    assert (~right).sum() == SAMPLES
+    # Each made-up image is filled with its place in the index.
+    assert evaluated.shown[:, 0, 0].tolist() == [int(file[5:8]) for file in rows["file"]]
+
+
+def test_the_same_predictions_give_the_same_bytes(tmp_path):
+    for name in ("first", "again"):
+        made_up(tmp_path / name)
+    for name in set(FILES) - {"thresholds"}:  # which names the files that it is from
+        first, again = ((tmp_path / run / "tables" / f"{name}.csv").read_bytes() for run in ("first", "again"))
+        assert first == again, name
+
+
+# The ledger
+
+
+def test_record_appends_and_writes_the_header_once(tmp_path):
+    ledger = tmp_path / "results" / "evaluate" / "ledger.csv"
+    record(ledger, "baseline", "w1", "d1")
+    before = ledger.read_text()
+    record(ledger, "transfer", "w2", "d1")
+    after = ledger.read_text()
+    assert after.startswith(before) and len(after.splitlines()) == 3
+    table = pd.read_csv(ledger)
+    assert list(table) == ["time", "model", "weights_sha256", "data_sha256"]
+    assert table.iloc[:, 1:].to_numpy().tolist() == [["baseline", "w1", "d1"], ["transfer", "w2", "d1"]]
+    assert (pd.Timestamp.now("UTC") - pd.to_datetime(table["time"])).max() < pd.Timedelta(minutes=1)
+
+
+def test_a_look_waits_for_one_that_is_being_recorded(tmp_path):
+    """Both models may be evaluated at once, and both find the ledger empty: still one header, ahead of both lines."""
+    ledger = tmp_path / "ledger.csv"
+    with ThreadPoolExecutor(1) as pool, open(ledger, "a") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = pool.submit(record, ledger, "transfer", "w2", "data")
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.2)
+        first.write("time,model,weights_sha256,data_sha256\n2025-01-01,baseline,w1,data\n")
+    assert pd.read_csv(ledger)["weights_sha256"].tolist() == ["w1", "w2"]
+
+
+def test_ledger_counts_distinct_pairs(tmp_path):
+    """The same weights on the same data again, at another time, are no new look; other weights or data are."""
+    ledger = tmp_path / "ledger.csv"
+    pairs = [("w1", "data"), ("w2", "data"), ("w1", "other"), ("w1", "data")]
+    lines = [f"2025-01-0{day},baseline,{weights},{data}\n" for day, (weights, data) in enumerate(pairs, 1)]
+    ledger.write_text("time,model,weights_sha256,data_sha256\n" + "".join(lines))
+    looks = made_up(tmp_path).looks
+    assert "time" not in looks
+    own = [[model, f"weights of {model}", "data"] for model in MODELS]
+    assert looks.to_numpy().tolist() == sorted([["baseline", *pair] for pair in set(pairs)] + own)
+    assert len(pd.read_csv(ledger)) == 6
+
+
+def test_predict_test(tmp_path):
+    """A network whose logit is known: the mean grey value less 100, in the order of the index."""
+    grey_values = keras.Input((8, 8, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(grey_values)
+    network = keras.Model(grey_values, keras.layers.Dense(1)(mean))
+    network.set_weights([np.ones((1, 1)), np.array([-100.0])])
+    network.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (150, 8, 8)).astype(np.uint8)
+    cache.create(tmp_path / "test.npy", images.shape, np.uint8)[:] = images
+    cache.seal(tmp_path / "test.npy")
+    index = pd.DataFrame({"file": [f"{n}.png" for n in range(150)], "label": "covid", "width": 8})
+    index.to_csv(tmp_path / "index.csv", index=False)
+    predict_test(
+        model="transfer",
+        model_file=tmp_path / "model.keras",
+        test=tmp_path / "test.npy",
+        test_index=tmp_path / "index.csv",
+        settings={"compute": {"threads": 2, "bfloat16": True}},
+        ledger=tmp_path / "ledger.csv",
+        logits=tmp_path / "logits.csv",
+    )
+    table = pd.read_csv(tmp_path / "logits.csv")
+    assert list(table) == ["file", "label", "model", "logit"] and table["file"].equals(index["file"])
+    assert table["logit"].to_numpy() == pytest.approx(images.mean(axis=(1, 2)) - 100, abs=1e-3)
+    (look,) = pd.read_csv(tmp_path / "ledger.csv").to_dict("records")
+    assert look["weights_sha256"] == weights_sha256(network)
+    assert look["data_sha256"] == (tmp_path / "test.npy.sha256").read_text().strip()

@@ -1,0 +1,211 @@
+"""The backbone: which weights files fill it and which are refused; and cached features against uncached ones."""
+
+import hashlib
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from pipeline.command import InputError
+from pipeline.features import backbone, features
+from pipeline.images import cache
+from pipeline.models import fitting, runtime, transfer
+from tests.phantoms import phantom
+
+SETTINGS = {
+    "seed": 4,
+    "dataset": {"image_size": 32},
+    "transfer": {"output_layer": "conv2_block1_out", "views": 2},
+    "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
+    "compute": {"threads": 2, "bfloat16": True},
+}
+PUBLISHED = Path(__file__).parent.parent.parent / "shared/weights/resnet50v2_to_conv4_block6_imagenet.h5"
+
+runtime.start(SETTINGS["compute"])
+
+
+@pytest.fixture(scope="module")
+def donor():
+    """Keras' own ResNet50V2 up to conv2_block2_out, for RGB of [-1, 1]; every weight a random number."""
+    resnet = keras.applications.ResNet50V2(include_top=False, weights=None, input_shape=(32, 32, 3))
+    model = keras.Model(resnet.input, resnet.get_layer("conv2_block2_out").output)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.01, 0.2, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def outputs_of(donor, cut, images):
+    """Of Keras' own network at layer `cut`, by Keras' own preparation of an image."""
+    rgb = keras.applications.resnet_v2.preprocess_input(images[..., None].repeat(3, axis=-1).astype(np.float32))
+    return keras.Model(donor.input, donor.get_layer(cut).output).predict(rgb, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def complete(donor, tmp_path_factory):
+    """The donor's weights as Keras writes them into a .h5 file, below a group."""
+    path = tmp_path_factory.mktemp("weights") / "complete.h5"
+    donor.save(path)
+    return path
+
+
+def refusal(path, cut="conv2_block1_out"):
+    network = transfer.build_backbone(32, cut)
+    before = fitting.weights_sha256(network)
+    with pytest.raises(InputError) as caught:
+        transfer.load_backbone_weights(network, path)
+    assert fitting.weights_sha256(network) == before, "nothing is half filled"
+    assert str(path) in str(caught.value) and "transfer.weights" in str(caught.value)
+    return str(caught.value)
+
+
+# Weights
+
+
+@pytest.mark.parametrize("layout", ["whole model", "weights alone"])
+@pytest.mark.parametrize("cut", ["conv2_block1_out", "conv2_block2_out"])
+def test_complete_file_fills_every_layer(complete, donor, tmp_path, cut, layout):
+    """Files of weights alone, as Keras publishes them, have no group around the layers; any name will do."""
+    path = complete
+    if layout == "weights alone":
+        path = tmp_path / "published"
+        with h5py.File(complete) as whole, h5py.File(path, "w") as alone:
+            for name, group in whole["model_weights"].items():
+                whole.copy(group, alone, name)
+            alone.attrs.update(whole["model_weights"].attrs)
+    network = transfer.build_backbone(32, cut)
+    transfer.load_backbone_weights(network, path)
+    filled = [layer for layer in network.layers if layer.weights]
+    assert {"conv1_conv", "conv2_block1_3_conv"} <= {layer.name for layer in filled}
+    for layer in filled:
+        for weight, given in zip(layer.get_weights(), donor.get_layer(layer.name).get_weights(), strict=True):
+            assert np.array_equal(weight, given), layer.name
+
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32))
+    outputs = network.predict(images[..., None].astype(np.float32), verbose=0)
+    assert np.allclose(outputs, outputs_of(donor, cut, images), rtol=1e-4, atol=1e-4)
+
+
+def test_file_that_ends_below_the_cut(complete):
+    message = refusal(complete, cut="conv2_block3_out")
+    absent = ["preact_bn", "1_conv", "1_bn", "2_conv", "2_bn", "3_conv"]
+    assert all(f"conv2_block3_{part}" in message for part in absent)
+    assert f"leaves {len(absent)} of " in message and "conv2_block2" not in message
+    assert "transfer.output_layer" in message
+
+
+def test_file_of_another_network(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    keras.Model(inputs, keras.layers.Conv2D(2, 3, name="other")(inputs)).save(tmp_path / "other.h5")
+    assert "conv1_conv" in refusal(tmp_path / "other.h5")
+
+
+def test_file_of_another_architecture_with_the_same_names(complete, tmp_path):
+    altered = tmp_path / "altered.h5"
+    altered.write_bytes(complete.read_bytes())
+    with h5py.File(altered, "r+") as file:
+        layer = file["model_weights/conv1_conv"]
+        kernel = layer.attrs["weight_names"][0]
+        del layer[kernel]
+        layer[kernel] = np.zeros((3, 3, 3, 64), np.float32)
+    message = refusal(altered)
+    assert "another architecture" in message and message.endswith("shapes differ in conv1_conv")
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: whole[: len(whole) // 2], lambda whole: b"<html>not found</html>"])
+def test_file_that_is_cut_short_or_no_weights(complete, tmp_path, spoil):
+    spoilt = tmp_path / "spoilt.h5"
+    spoilt.write_bytes(spoil(complete.read_bytes()))
+    assert "cut short" in refusal(spoilt)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
+def test_file_in_another_format_of_keras(donor, tmp_path, name):
+    donor.save(tmp_path / name) if name == "model.keras" else donor.save_weights(tmp_path / name)
+    assert "not a Keras weights file (.h5)" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("conv2_block1_outt", "conv2_block1_out"), ("post_rellu", "post_relu")])
+def test_cut_at_an_unknown_layer(wrong, near):
+    with pytest.raises(InputError, match=f"transfer.output_layer: .*'{wrong}'; did you mean .*{near}"):
+        transfer.build_backbone(32, wrong)
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published weights are not on this machine")
+def test_published_weights():
+    network = transfer.build_backbone(32, "conv4_block6_out")
+    transfer.load_backbone_weights(network, PUBLISHED)
+    kernel = network.get_layer("conv4_block6_3_conv").get_weights()[0]
+    with h5py.File(PUBLISHED) as file:
+        group = (file["model_weights"] if "model_weights" in file else file)["conv4_block6_3_conv"]
+        assert np.array_equal(kernel, group[group.attrs["weight_names"][0]])
+    message = refusal(PUBLISHED, cut="post_relu").replace(str(PUBLISHED), "")
+    assert "conv5_block1_preact_bn" in message and "post_bn" in message and "conv4" not in message
+
+
+def test_backbone_without_a_file_follows_from_the_seed(tmp_path):
+    digests = []
+    for number, seed in enumerate([4, 4, 5]):
+        model = tmp_path / "new" / f"{number}.keras"
+        backbone([], SETTINGS | {"seed": seed}, model)
+        digests.append(Path(f"{model}.sha256").read_text().strip())
+        assert digests[-1] == fitting.weights_sha256(keras.models.load_model(model))
+    assert digests[0] == digests[1] != digests[2]
+
+
+# Features
+
+
+def test_features_are_those_of_the_images(complete, donor, tmp_path):
+    """70 images are more than a batch."""
+    images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
+    np.save(tmp_path / "images.npy", images)
+    backbone([complete], SETTINGS, tmp_path / "backbone.keras")
+    computed = {}
+    for name, split in [("train", "train"), ("again", "train"), ("val", "val")]:
+        out = tmp_path / "new" / f"{name}.npy"
+        features(tmp_path / "backbone.keras", tmp_path / "images.npy", split, SETTINGS, out)
+        computed[name] = cache.read(out)
+        assert Path(f"{out}.sha256").read_text().strip() == hashlib.sha256(out.read_bytes()).hexdigest()
+    train = computed["train"]
+    assert train.shape == (70, 3, 256) and train.dtype == np.float32
+
+    expected = outputs_of(donor, "conv2_block1_out", images).mean(axis=(1, 2))
+    assert np.allclose(train[:, 0], expected, rtol=1e-4)
+    assert np.array_equal(train, computed["again"])
+    assert np.array_equal(train[:, 0], computed["val"][:, 0])
+    # Views are mild variations: unlike the image and one another, but nearer to it than another image is.
+    assert not np.any(np.all(train[:, 1] == train[:, 2], axis=1) | np.all(train[:, 0] == train[:, 1], axis=1))
+    assert not np.allclose(train[:, 1], computed["val"][:, 1]), "each split has draws of its own"
+    to_view = np.linalg.norm(train[:, 1] - train[:, 0], axis=1)
+    to_others = np.linalg.norm(np.roll(train[:, 0], 1, axis=0) - train[:, 0], axis=1)
+    assert np.median(to_view) < np.median(to_others)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [lambda weights: weights[:-1], lambda weights: [*weights, weights[-1]], lambda weights: weights[::-1]],
+    ids=["fewer", "more", "in another order"],
+)
+def test_file_whose_weights_do_not_match_one_by_one(complete, tmp_path, altered):
+    """Keras' own loading by name would skip such a layer with a warning and leave it random."""
+    path = tmp_path / "altered.h5"
+    path.write_bytes(complete.read_bytes())
+    with h5py.File(path, "r+") as file:
+        layer = file["model_weights/conv2_block1_3_conv"]
+        layer.attrs["weight_names"] = altered(list(layer.attrs["weight_names"]))
+    assert refusal(path).endswith("shapes differ in conv2_block1_3_conv")
+
+
+def test_views_are_of_the_image_in_their_row(tmp_path):
+    """Without any bounds a view is the plain image."""
+    images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
+    np.save(tmp_path / "images.npy", images)
+    still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0)}
+    still["compute"] = {"threads": 2, "bfloat16": False}
+    backbone([], still, tmp_path / "backbone.keras")
+    features(tmp_path / "backbone.keras", tmp_path / "images.npy", "train", still, tmp_path / "out.npy")
+    values = cache.read(tmp_path / "out.npy")
+    for view in (1, 2):
+        assert np.allclose(values[:, view], values[:, 0], rtol=1e-3, atol=1e-4 * np.abs(values).max())

@@ -1,0 +1,200 @@
+"""Fine-tuning end to end: what is unfrozen, and what is kept or dropped, on a backbone cut early."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss, roc_auc_score
+
+from pipeline import finetune
+from pipeline.command import InputError
+from pipeline.images import inputs
+from pipeline.models import fitting, runtime, transfer
+from tests.phantoms import phantom
+
+runtime.start({"threads": 2})
+
+SIZE, CUT, EPOCHS = 32, "conv2_block1_out", 2
+COUNTS = {"train": 40, "val": 16}
+SETTINGS = {
+    "seed": 7,
+    "compute": {"threads": 2, "bfloat16": False},
+    "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
+    "training": {"heldout_seeds": [3]},
+}
+ABSURD = 1e3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the stage reads: a transfer model with a random backbone, phantoms, the tables of tune and train."""
+    folder = tmp_path_factory.mktemp("finetune")
+    keras.utils.set_random_seed(1)
+    transfer.build_backbone(SIZE, CUT).save(folder / "backbone.keras")
+    head = transfer.build({"dense_units": 8, "dropout": 0.2, "l2": 0}, np.zeros((1, 1, 256)), None)
+    transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
+    for seed, (split, count) in enumerate(COUNTS.items()):
+        labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")
+        rng = np.random.default_rng(seed)
+        np.save(folder / f"{split}.npy", np.stack([phantom(rng, label, SIZE) for label in labels]))
+        rows = pd.DataFrame({"file": [f"{split}/{place}.png" for place in range(count)], "label": labels})
+        rows.to_csv(folder / f"{split}.csv", index=False)
+    pd.DataFrame({"batch_size": [8], "learning_rate": 0.5}).to_csv(folder / "best.csv", index=False)
+    pd.DataFrame({"epochs": [EPOCHS]}).to_csv(folder / "summary.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def network(folder):
+    return keras.models.load_model(folder / "model.keras")
+
+
+def weights_of(network):
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def normalises(network, name):
+    return isinstance(network.get_layer(name), keras.layers.BatchNormalization)
+
+
+# What is unfrozen
+
+
+@pytest.mark.parametrize("first", ["all", "conv2_block1_1_conv", "conv2_block1_3_conv", "dense"])
+def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(folder, network, first):
+    """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
+    before = weights_of(network)
+    finetune.unfreeze(network, first)
+    fitting.compile_(network, 0.01)
+    images = np.load(folder / "train.npy")[:8, ..., None].astype(np.float32)
+    network.fit(images, np.arange(8) % 2, batch_size=8, epochs=1, verbose=0)
+    moved = {
+        name: [not np.array_equal(*pair) for pair in zip(before[name], weights, strict=True)]
+        for name, weights in weights_of(network).items()
+    }
+    start = 0 if first == "all" else list(moved).index(first)
+    assert sum(normalises(network, name) for name in moved) == 3
+    for place, (name, changed) in enumerate(moved.items()):
+        expected = place >= start and not normalises(network, name)
+        assert changed == [expected] * len(changed), name
+
+
+def test_an_unknown_layer_is_refused_with_near_names(network):
+    with pytest.raises(InputError) as caught:
+        finetune.unfreeze(network, "conv2_block1_1_con")
+    for said in ("finetune.unfreeze_from", "'conv2_block1_1_con'", "conv2_block1_1_conv"):
+        assert said in str(caught.value)
+
+
+# The stage
+
+
+def run(folder, out, learning_rate, attempts=3, drop=0.1):
+    """The final run; what it wrote."""
+    names = {"attempts": "attempts.csv", "history": "history.csv", "tuned_summary": "model.csv"}
+    files = {name: out / file for name, file in names.items()}
+    finetune.final(
+        folder / "model.keras",
+        *sources(folder),
+        folder / "best.csv",
+        folder / "summary.csv",
+        settings(learning_rate, attempts, drop),
+        out / "models" / "transfer.keras",
+        **files,
+    )
+    tables = {name: pd.read_csv(file) for name, file in files.items()}
+    return SimpleNamespace(model=keras.models.load_model(out / "models" / "transfer.keras"), **tables)
+
+
+def sources(folder):
+    return [folder / f"{split}.{kind}" for kind in ("npy", "csv") for split in COUNTS]
+
+
+def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
+    chosen = {"unfreeze_from": "all", "learning_rate": learning_rate, "attempts": attempts, "divide_by": 5}
+    # As a rule passes them.
+    return json.loads(json.dumps(SETTINGS | {"finetune": chosen | {"drop": drop}}))
+
+
+def train_scores(folder, network):
+    """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
+    examples = inputs.join(*(inputs.read(folder / f"{split}.npy", folder / f"{split}.csv") for split in COUNTS))
+    fixed = examples.subset(sum(COUNTS.values()) // 5, SETTINGS["seed"])
+    logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
+    return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)
+
+
+COLUMNS = ["attempt", "learning_rate", "epochs", "loss_before", "loss_after", "auc_before", "auc_after", "verdict"]
+
+
+@pytest.fixture(scope="module")
+def dropped(folder, tmp_path_factory):
+    with np.errstate(invalid="ignore"):
+        return run(folder, tmp_path_factory.mktemp("dropped"), ABSURD, attempts=2)
+
+
+def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped):
+    rows = dropped.attempts
+    assert list(rows.columns) == COLUMNS
+    assert rows["attempt"].tolist() == [1, 2] and rows["learning_rate"].tolist() == [ABSURD, ABSURD / 5]
+    assert (rows["verdict"] == "dropped").all()
+    loss, auc = train_scores(folder, network)
+    assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
+    assert rows["auc_before"].to_numpy() == pytest.approx(auc)
+    assert not (rows["loss_after"] <= rows["loss_before"] + 0.1).any()
+    # Stopped at the drop, after the first epoch.
+    assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 2]
+
+
+def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
+    assert all(map(np.array_equal, dropped.model.get_weights(), network.get_weights()))
+    row = dropped.tuned_summary.iloc[0]
+    assert row["reloaded_identical"] and row["weights_sha256"] == fitting.weights_sha256(network)
+
+
+def test_a_gain_is_kept(folder, network, tmp_path):
+    kept = run(folder, tmp_path, 0.0003)
+    (row,) = kept.attempts.to_dict("records")
+    assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history)
+    assert row["loss_after"] < row["loss_before"]
+    assert train_scores(folder, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
+    assert kept.tuned_summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
+    for name, weights in weights_of(kept.model).items():
+        same = all(map(np.array_equal, weights, network.get_layer(name).get_weights()))
+        assert same == normalises(network, name), name
+
+
+def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
+    """A rise within the allowance stops nothing, but neither is it kept."""
+    rejected = run(folder, tmp_path, 10.0, attempts=1, drop=1e30)
+    (row,) = rejected.attempts.to_dict("records")
+    assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS and row["loss_after"] >= row["loss_before"]
+    assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
+
+
+@pytest.mark.parametrize("verdict", ["dropped", "kept"])
+def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
+    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
+    attempts.to_csv(tmp_path / "attempts.csv", index=False)
+    out = [tmp_path / name for name in ("model.keras", "heldout.csv", "history.csv", "predictions.csv")]
+    finetune.heldout(
+        folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
+    )
+    tuned = keras.models.load_model(out[0])
+    same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
+    assert same == (verdict == "dropped")
+
+    row, predictions = pd.read_csv(out[1]).iloc[0], pd.read_csv(out[3])
+    assert row["verdict"] == verdict and (predictions["seed"] == 3).all()
+    assert predictions["file"].tolist() == pd.read_csv(folder / "val.csv")["file"].tolist()
+    labels = predictions["label"] == "covid"
+    images = np.load(folder / "val.npy")[..., None].astype(np.float32)
+    for model, name in [(network, "head"), (tuned, "finetuned")]:
+        logits = model.predict(images, verbose=0)[:, 0].astype(np.float64)
+        assert row[f"val_loss_{name}"] == pytest.approx(log_loss(labels, expit(logits)), rel=1e-4)
+        assert row[f"val_auc_{name}"] == pytest.approx(roc_auc_score(labels, logits))
+    assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
