@@ -81,7 +81,7 @@ def heldout(
     network = load(model, settings["seed"])
     before = metrics.scores(val_examples.labels, fitting.logits(network, val_examples.values))
     schedule = pd.read_csv(attempts).iloc[-1]
-    rows = pd.DataFrame()
+    rows = pd.DataFrame(columns=["epoch"])
     if schedule["verdict"] == "kept":
         _, rows = fine_tune(
             network,

@@ -95,7 +95,7 @@ def trials(
 def outcome(history):
     """What a trial's row says: status, the best epoch (least val loss), the scores there."""
     columns = ["train_loss", "train_auc", "val_loss", "val_auc"]
-    if not np.isfinite(history["train_loss"]).all():
+    if not np.isfinite(history[["train_loss", "val_loss"]]).all(axis=None):
         return {"status": "diverged", "best_epoch": None} | dict.fromkeys(columns)
     best = history.loc[history["val_loss"].idxmin()]
     return {"status": "finished", "best_epoch": int(best["epoch"])} | {name: best[name] for name in columns}

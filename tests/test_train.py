@@ -278,6 +278,7 @@ def test_heldout_runs_then_the_final_one(tmp_path):
     stage.heldout(**given, models=models, runs=tmp_path / "runs.csv", predictions=tmp_path / "predictions.csv")
     runs, predictions = pd.read_csv(tmp_path / "runs.csv"), pd.read_csv(tmp_path / "predictions.csv")
     assert runs["seed"].tolist() == [5, 6] and predictions["seed"].tolist() == [5] * 12 + [6] * 12
+    assert not np.allclose(*(rows["logit"] for _, rows in predictions.groupby("seed"))), "each seed, a model of its own"
     for file, (_, run), (_, rows) in zip(models, runs.iterrows(), predictions.groupby("seed"), strict=True):
         assert rows["file"].tolist() == data["val"].files.tolist()
         assert np.array_equal(rows["label"] == "covid", data["val"].labels == 1)
@@ -285,7 +286,7 @@ def test_heldout_runs_then_the_final_one(tmp_path):
         assert rows["logit"].to_numpy() == pytest.approx(logits, abs=1e-5)
         assert run["val_loss"] == pytest.approx(reference.log_loss(data["val"].labels, expit(logits)), rel=1e-4)
 
-    runs.assign(best_epoch=[2, 3]).to_csv(tmp_path / "runs.csv", index=False)
+    pd.DataFrame({"best_epoch": [9, 1, 3, 2]}).to_csv(tmp_path / "runs.csv", index=False)
     tables = {"history": tmp_path / "history.csv", "summary": tmp_path / "summary.csv"}
     stage.final(**given, runs=tmp_path / "runs.csv", model_file=tmp_path / "final.keras", **tables)
     history, summary = map(pd.read_csv, tables.values())

@@ -127,7 +127,7 @@ class EpochScores(keras.callbacks.Callback):
         # EarlyStopping reads val_loss from here.
         logs.update({name: value for name, value in row.items() if name.endswith("_loss")})
         log.info("epoch %d/%d  %s", epoch + 1, self.epochs, _shown(row))
-        if not np.isfinite(row["train_loss"]):
+        if not all(np.isfinite(value) for name, value in row.items() if name.endswith("_loss")):
             self.model.stop_training = True
 
 
