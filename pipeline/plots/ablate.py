@@ -16,10 +16,9 @@ def ablate(runs: Path, table: Path, out: Path):
         values = points.loc[points["variant"] == variant, "val_auc"]
         axis.plot(values, [place] * len(values), "o", ms=3, color=COLOURS["val"], alpha=0.6, label="run")
     axis.plot(means["val_auc"], range(len(means)), "|", ms=10, mew=1.5, color="black", label="mean")
-    names = [
-        f"{name} (reference)" if held else name for name, held in zip(means["variant"], means["reference"], strict=True)
-    ]
-    axis.set_yticks(range(len(means)), names)
+    axis.set_yticks(range(len(means)), means["variant"])
+    for label, is_reference in zip(axis.get_yticklabels(), means["reference"], strict=True):
+        label.set_fontweight("bold" if is_reference else "normal")
     axis.set_ylim(len(means) - 0.5, -0.5)
     axis.set_xlabel("val AUC")
     handles, labels = axis.get_legend_handles_labels()

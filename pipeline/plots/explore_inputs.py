@@ -36,9 +36,10 @@ def draw_augmentation(arrays, file):
     columns = 1 + len(arrays[kinds[0]])
     drawing, axes = figure(COLUMN, len(kinds) * (COLUMN / columns + 0.16), len(kinds), columns)
     for row, kind in zip(axes, kinds, strict=True):
-        show_image(row[0], arrays["original"], "original")
+        show_image(row[0], arrays["original"], "original" if kind == kinds[0] else "")
         for place, image in enumerate(arrays[kind], start=1):
-            show_image(row[place], image, kind if place == 1 else "")
+            # The name stands above the middle of the draws.
+            show_image(row[place], image, kind if place == columns // 2 else "")
     save(drawing, file)
 
 

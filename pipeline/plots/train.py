@@ -27,7 +27,7 @@ def draw_history(table, file):
         axis.set_ylabel(label)
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylim(0)
-    axes[1].legend(loc="lower right")
+    axes[1].legend()
     save(drawing, file)
 
 
