@@ -8,7 +8,6 @@ Writes  results/finetune/transfer.keras (the unchanged model if rejected) and re
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
@@ -105,11 +104,8 @@ def heldout(
         }
     ).to_csv(table, index=False)
     rows.to_csv(history, index=False)
-    labels = np.where(val_examples.labels == 1, "covid", "normal")
     seed = settings["training"]["heldout_seeds"][0]
-    pd.DataFrame({"file": val_examples.files, "label": labels, "seed": seed, "logit": logits}).to_csv(
-        predictions, index=False
-    )
+    fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
 
 
 def load(model, seed):

@@ -68,8 +68,7 @@ def heldout(
             {"seed": seed, "best_epoch": int(best_epoch["epoch"]), "epochs": len(history)}
             | {name: best_epoch[name] for name in ("val_loss", "val_auc")}
         )
-        labels = np.where(val_examples.labels == 1, "covid", "normal")
-        outputs.append(pd.DataFrame({"file": val_examples.files, "label": labels, "seed": seed, "logit": logits}))
+        outputs.append(fitting.prediction_table(val_examples, seed, logits))
     pd.DataFrame(rows).to_csv(runs, index=False)
     pd.concat(outputs).to_csv(predictions, index=False)
 

@@ -154,6 +154,12 @@ def _in_chunks(forward, values, size=128):
     return np.concatenate(outputs)[:, 0].astype(np.float64)
 
 
+def prediction_table(examples, seed, logits):
+    """One row an example: file, label, the seed of the model that predicted, logit."""
+    labels = np.where(examples.labels == 1, "covid", "normal")
+    return pd.DataFrame({"file": examples.files, "label": labels, "seed": seed, "logit": logits})
+
+
 def weights_sha256(network):
     """SHA-256 of the weights' bytes in order; two .keras files with identical weights differ in their bytes."""
     digest = hashlib.sha256()
