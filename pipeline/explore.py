@@ -157,14 +157,14 @@ def image_table(index, images, counts):
         counts: int (n, 256), their grey values counted.
 
     Returns:
-        file, split, label; mean (grey values, 0..255) and sd (population) over the pixels: brightness and contrast;
+        file, split, label, group of near-duplicates; mean (grey values, 0..255) and sd (population) over the pixels: brightness and contrast;
         sharpness: `sharpness`; black_border: `border_share`; saturated: share of the pixels of at least 250;
         bytes: size of the file as stored.
     """
     n, total, squares = images[0].size, counts @ GREY, counts @ GREY**2
     return pd.DataFrame(
         {
-            **{column: index[column].to_numpy() for column in ("file", "split", "label")},
+            **{column: index[column].to_numpy() for column in ("file", "split", "label", "group")},
             "mean": total / n,
             "sd": np.sqrt(n * squares - total**2) / n,
             "sharpness": [sharpness(image) for image in images],
@@ -270,7 +270,8 @@ def uniformity_table(images, thumbnails, seed):
         for split in SPLITS
     }
     for first, second in PAIRS:
-        area, (low, high), p = tests.classifier_two_sample(features[first], features[second], seed)
+        groups = pd.concat([images.loc[images["split"] == split, "group"] for split in (first, second)])
+        area, (low, high), p = tests.classifier_two_sample(features[first], features[second], groups, seed)
         rows.append(
             {"test": "classifier", "quantity": "image", "label": "all", "first": first, "second": second,
              "statistic": area, "value": area, "ci_low": low, "ci_high": high, "p": p}

@@ -43,7 +43,7 @@ def explored(tmp_path_factory):
         (split, label) for split in SPLITS for label, n in zip(LABELS, COUNTS[split], strict=True) for _ in range(n)
     ]
     index = pd.DataFrame([rows[place] for place in rng.permutation(len(rows))], columns=["split", "label"])
-    index["file"] = [f"{number}.png" for number in range(len(index))]
+    index["file"] = index["group"] = [f"{number}.png" for number in range(len(index))]
     index["width"], index["height"] = rng.integers(50, 90, (2, len(index)))
     index["bytes"] = rng.integers(900, 1000, len(index)) + 20 * (index["label"] == "covid")
     index.to_csv(folder / "index.csv", index=False)
@@ -244,7 +244,8 @@ def test_uniformity_by_a_classifier(explored):
             )
             for split in (row.first, row.second)
         )
-        area, (low, high), p = tests.classifier_two_sample(first, second, SEED)
+        files = [explored.index.loc[explored.index["split"] == split, "file"] for split in (row.first, row.second)]
+        area, (low, high), p = tests.classifier_two_sample(first, second, pd.concat(files), SEED)
         # The splits of this archive differ in brightness by far.
         assert row.value == 1 and row.verdict == "different"
         assert (row.value, row.ci_low, row.ci_high, row.p) == pytest.approx((area, low, high, p))
@@ -265,6 +266,7 @@ def test_splits_drawn_at_random_are_found_alike():
     images = pd.DataFrame(rng.normal(0, 1, (400, len(CUES))), columns=list(CUES))
     images["split"] = np.repeat(SPLITS, [200, 100, 100])
     images["label"] = np.resize(["normal", "normal", "normal", "covid"], 400)
+    images["group"] = images.index
     thumbnails = {split: rng.normal(0, 1, (sum(images["split"] == split), 4)) for split in SPLITS}
     assert set(uniformity_table(images, thumbnails, seed=1)["verdict"]) == {"none found"}
 

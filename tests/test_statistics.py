@@ -221,18 +221,17 @@ def test_holm_by_its_definition(seed):
 def test_a_classifier_tells_different_samples_apart_and_no_others():
     rng = np.random.default_rng(1)
     first, second = rng.normal(0, 1, (150, 8)), rng.normal(0, 1, (60, 8))
-    area, (low, high), p = tests.classifier_two_sample(first, second, seed=2, permutations=199)
+    area, (low, high), p = two_sample(first, second, seed=2, permutations=199)
     assert low < 0.5 < high and p > 0.05
-    assert tests.classifier_two_sample(first, second, seed=2, permutations=199) == (area, (low, high), p)
-    area, (low, high), p = tests.classifier_two_sample(first, second + 1, seed=2, permutations=199)
+    assert two_sample(first, second, seed=2, permutations=199) == (area, (low, high), p)
+    area, (low, high), p = two_sample(first, second + 1, seed=2, permutations=199)
     assert 0.5 < low < area <= high <= 1 and p == 1 / 200
 
 
 def test_the_classifier_finds_a_difference_by_chance_as_often_as_the_level_says():
     rng = np.random.default_rng(4)
     found = sum(
-        tests.classifier_two_sample(rng.normal(0, 1, (30, 3)), rng.normal(0, 1, (15, 3)), seed, permutations=19)[2]
-        <= 0.05
+        two_sample(rng.normal(0, 1, (30, 3)), rng.normal(0, 1, (15, 3)), seed, permutations=19)[2] <= 0.05
         for seed in range(100)
     )
     assert binomtest(found, 100, 0.05).pvalue > 0.01
@@ -241,5 +240,19 @@ def test_the_classifier_finds_a_difference_by_chance_as_often_as_the_level_says(
 def test_the_classifier_is_scored_on_rows_it_was_not_fitted_on():
     """With as many features as rows, a fit on all would tell noise apart perfectly."""
     rng = np.random.default_rng(3)
-    area, _, _ = tests.classifier_two_sample(*rng.normal(0, 1, (2, 40, 400)), seed=0, permutations=9)
+    area, _, _ = two_sample(*rng.normal(0, 1, (2, 40, 400)), seed=0, permutations=9)
     assert area < 0.75
+
+
+def test_the_classifier_is_not_helped_by_copies():
+    """Each row of the first sample is there twice: alone in another fold, the copy would give it away."""
+    rng = np.random.default_rng(3)
+    first, second = np.repeat(rng.normal(0, 1, (40, 400)), 2, axis=0), rng.normal(0, 1, (80, 400))
+    groups = np.concatenate([np.repeat(np.arange(40), 2), np.arange(40, 120)])
+    assert two_sample(first, second, seed=0, permutations=9)[0] > 0.75
+    assert tests.classifier_two_sample(first, second, groups, seed=0, permutations=9)[0] < 0.65
+
+
+def two_sample(first, second, seed, permutations):
+    """Without near-duplicates."""
+    return tests.classifier_two_sample(first, second, np.arange(len(first) + len(second)), seed, permutations)

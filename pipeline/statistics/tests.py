@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import chi2_contingency, ks_2samp, norm
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -45,7 +45,7 @@ def holm(p):
     return adjusted
 
 
-def classifier_two_sample(first, second, seed, permutations=PERMUTATIONS):
+def classifier_two_sample(first, second, groups, seed, permutations=PERMUTATIONS):
     """Can a classifier tell from which of two samples a row is (Lopez-Paz & Oquab 2017)? (AUC, (low, high), p).
 
     Ridge regression of the membership on standardised features, 5-fold cross-validated. It is linear in the
@@ -55,11 +55,13 @@ def classifier_two_sample(first, second, seed, permutations=PERMUTATIONS):
 
     Args:
         first, second: float (rows, features), at least 5 rows each.
+        groups: (rows of both,), alike for near-duplicates: a fold has all or none of them, since a copy in the other
+            folds would give its membership away.
         seed: of the folds and permutations.
     """
     features = np.concatenate([first, second])
     member = np.repeat([0.0, 1.0], [len(first), len(second)])
-    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, member))
+    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, member, groups))
     # Permuted within the folds, so that each stays stratified: unequal folds would bias the pooled AUC downwards.
     generator = np.random.default_rng(seed)
     members = np.tile(member[:, None], 1 + permutations)
