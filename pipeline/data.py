@@ -21,10 +21,9 @@ from pipeline.command import InputError, log, run
 from pipeline.images import cache, duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import DecodeError, as_mask, decode, resize
+from pipeline.vocabulary import LABELS, SPLITS
 
-SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
-CLASSES = ("normal", "covid")  # covid is the positive class, 1
 KINDS = ("images", "masks")  # folders below a class, as the database has them
 SPREADSHEETS = {".xlsx", ".xls", ".csv"}
 COLUMNS = ["file", "split", "label", "width", "height", "mode", "bit_depth", "bytes", "sha256", "group", "mask"]
@@ -83,7 +82,7 @@ def data(
         _write(split_cache, pixels, chosen.index)
         _write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
         counts = chosen["label"].value_counts()
-        log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in CLASSES))
+        log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in LABELS))
 
 
 def _find_images(archive, source, class_folders):
@@ -150,10 +149,10 @@ def _check_once(archive, images):
 def _check_complete(archive, images, class_folders):
     """Both classes in each split, or in the whole where there are no splits."""
     if images["split"].isna().all():
-        absent = [label for label in CLASSES if label not in set(images["label"])]
+        absent = [label for label in LABELS if label not in set(images["label"])]
     else:
         present = set(zip(images["split"], images["label"], strict=True))
-        absent = [f"{split}/{label}" for split in SPLITS for label in CLASSES if (split, label) not in present]
+        absent = [f"{split}/{label}" for split in SPLITS for label in LABELS if (split, label) not in present]
     if absent:
         raise InputError(
             f"{archive}: no images in {', '.join(absent)}; each of train, val and test needs both classes "

@@ -14,9 +14,8 @@ from scipy.special import expit
 from pipeline.command import run
 from pipeline.images import cache
 from pipeline.statistics import intervals, metrics
+from pipeline.vocabulary import LABELS, MODELS
 
-MODELS = ("baseline", "transfer")
-LABELS = ("normal", "covid")
 SAMPLES = 4  # right ones to be shown, half of them of each class, and as many wrong ones
 
 

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 from pipeline.command import InputError, log, run
 from pipeline.images import cache
 from pipeline.models import runtime, transfer
+from pipeline.vocabulary import MODELS
 
 GROUPS = {
     "true covid": ("covid", "covid"),
@@ -41,7 +42,7 @@ def gradcam(
     runtime.start(settings["compute"])
     areas = pd.read_csv(test_metrics).query("metric == 'auc'").set_index("model")["value"]
     model = "transfer" if areas["transfer"] > areas["baseline"] else "baseline"
-    network = keras.models.load_model(dict(zip(("baseline", "transfer"), models, strict=True))[model])
+    network = keras.models.load_model(dict(zip(MODELS, models, strict=True))[model])
     table = pd.read_csv(predictions).query("model == @model")
     threshold = pd.read_csv(thresholds).set_index("model")["threshold"][model]
     shown = choose(table, threshold, settings["gradcam"]["samples"])

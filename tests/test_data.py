@@ -21,9 +21,10 @@ import pytest
 from PIL import Image
 
 from pipeline.command import InputError
-from pipeline.data import COLUMNS, SPLITS, data
+from pipeline.data import COLUMNS, data
 from pipeline.images import archive as archives
 from pipeline.images.decode import DecodeError, decode
+from pipeline.vocabulary import SPLITS
 from tests.phantoms import database_contents, phantom, png, write_archive
 
 SIZE = 40

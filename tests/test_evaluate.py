@@ -12,11 +12,12 @@ from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from pipeline.evaluate import LABELS, MODELS, SAMPLES, evaluate, val_threshold
+from pipeline.evaluate import SAMPLES, evaluate, val_threshold
 from pipeline.images import cache
 from pipeline.models import runtime
 from pipeline.models.fitting import weights_sha256
 from pipeline.predict_test import predict_test, record
+from pipeline.vocabulary import LABELS, MODELS
 
 runtime.start({"threads": 2})
 

@@ -7,9 +7,7 @@ import pandas as pd
 
 from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, save, show_image
-
-MODELS = ("baseline", "transfer")
-LABELS = ("normal", "covid")
+from pipeline.vocabulary import LABELS, MODELS
 
 
 def evaluate(

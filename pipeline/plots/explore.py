@@ -7,9 +7,7 @@ import pandas as pd
 
 from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, PAGE, figure, save, show_image
-
-SPLITS = ("train", "val", "test")
-LABELS = ("normal", "covid")
+from pipeline.vocabulary import LABELS, SPLITS
 
 
 def explore(classes: Path, intensities: Path, images: Path, shortcuts: Path, samples: Path, pixel_images: Path,

@@ -21,7 +21,7 @@ def draw_normalisation(arrays, file):
         values = arrays[name]
         title = name.replace("_", " ")
         image_axis.imshow(values, interpolation="nearest")
-        image_axis.set_title(f"{title}\nmean {values.mean():.2f}, sd {values.std():.2f}", fontsize=7)
+        image_axis.set_title(f"{title}\nmean {values.mean().round(2) + 0:.2f}, sd {values.std():.2f}", fontsize=7)
         image_axis.set_axis_off()
         histogram.hist(values.ravel(), bins=64, color="0.4")
         histogram.set_yticks([])
