@@ -1,6 +1,7 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
 import hashlib
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -27,10 +28,11 @@ wildcard_constraints:
 
 
 rule all:
-    """The article, and with it everything it is made from."""
+    """The article, with it everything it is made from, and the notebook of Task 2."""
     default_target: True
     input:
         "report/report.pdf",
+        "results/notebooks/baseline.ipynb",
 
 
 include: "workflow/rules/data.smk"
@@ -41,5 +43,6 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/notebook.smk"
 include: "workflow/rules/gradcam.smk"
 include: "workflow/rules/report.smk"

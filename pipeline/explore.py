@@ -20,9 +20,8 @@ from pipeline.command import run
 from pipeline.images import cache
 from pipeline.statistics import metrics, tests
 from pipeline.statistics.intervals import auc_interval
+from pipeline.vocabulary import LABELS, SPLITS
 
-SPLITS = ("train", "val", "test")
-LABELS = ("normal", "covid")
 PAIRS = tuple(combinations(SPLITS, 2))
 SAMPLES = 4
 GREY = np.arange(256)
@@ -157,9 +156,9 @@ def image_table(index, images, counts):
         counts: int (n, 256), their grey values counted.
 
     Returns:
-        file, split, label, group of near-duplicates; mean (grey values, 0..255) and sd (population) over the pixels: brightness and contrast;
-        sharpness: `sharpness`; black_border: `border_share`; saturated: share of the pixels of at least 250;
-        bytes: size of the file as stored.
+        file, split, label, group (of near-duplicates); mean (grey values, 0..255) and sd (population) over the pixels:
+        brightness and contrast; sharpness: `sharpness`; black_border: `border_share`; saturated: share of the pixels of
+        at least 250; bytes: size of the file as stored.
     """
     n, total, squares = images[0].size, counts @ GREY, counts @ GREY**2
     return pd.DataFrame(

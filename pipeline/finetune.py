@@ -5,6 +5,7 @@ Writes  results/finetune/transfer.keras (the unchanged model if rejected) and re
         tables/finetune/attempts.csv, history.csv, model.csv; heldout.csv, val_predictions.csv.
 """
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -25,6 +26,7 @@ def final(
     best: Path,
     summary: Path,
     settings: dict,
+    backups: Path,
     model_file: Path,
     attempts: Path,
     history: Path,
@@ -38,12 +40,19 @@ def final(
     runtime.start(settings["compute"])
     examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
     epochs = int(pd.read_csv(summary)["epochs"].item())
-    batch_size = fitting.read_best(best)["batch_size"]
+    hyperparameters = fitting.read_best(best)
     learning_rate = settings["finetune"]["learning_rate"]
     rows, histories = [], []
     for attempt in range(1, settings["finetune"]["attempts"] + 1):
         network = load(model, settings["seed"])
-        outcome, attempt_history = fine_tune(network, examples, settings, learning_rate, batch_size, epochs)
+        outcome, attempt_history = fine_tune(
+            network,
+            examples,
+            settings,
+            hyperparameters | {"learning_rate": learning_rate},
+            epochs,
+            backups / f"attempt{attempt}.npz",
+        )
         rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
         histories.append(attempt_history.assign(attempt=attempt))
         log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["verdict"])
@@ -58,6 +67,7 @@ def final(
     pd.DataFrame(rows).to_csv(attempts, index=False)
     pd.concat(histories).to_csv(history, index=False)
     fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
+    shutil.rmtree(backups)
 
 
 def heldout(
@@ -69,6 +79,7 @@ def heldout(
     best: Path,
     attempts: Path,
     settings: dict,
+    backups: Path,
     model_file: Path,
     table: Path,
     history: Path,
@@ -86,9 +97,9 @@ def heldout(
             network,
             train_examples,
             settings,
-            schedule["learning_rate"],
-            fitting.read_best(best)["batch_size"],
+            fitting.read_best(best) | {"learning_rate": schedule["learning_rate"]},
             int(schedule["epochs"]),
+            backups / "heldout.npz",
             val=val_examples,
         )
     fitting.save(network, model_file)
@@ -104,8 +115,9 @@ def heldout(
         }
     ).to_csv(table, index=False)
     rows.to_csv(history, index=False)
-    seed = settings["training"]["heldout_seeds"][0]
+    seed = settings["training"]["selection_seeds"][0]
     fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
+    shutil.rmtree(backups, ignore_errors=True)
 
 
 def load(model, seed):
@@ -114,7 +126,7 @@ def load(model, seed):
     return keras.models.load_model(model)
 
 
-def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, val=None):
+def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=None):
     """Unfreeze `network` and train it in place on augmented images.
 
     Returns:
@@ -122,26 +134,19 @@ def fine_tune(network, examples, settings, learning_rate, batch_size, epochs, va
         dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
-    fitting.compile_(network, learning_rate)
-    monitored = fitting.monitored(examples, val, settings["seed"], lambda images: images)
-    values, labels = monitored["train"]
+    values, labels = fitting.monitored(examples, val, settings["seed"], augment.plain)["train"]
     before = metrics.scores(labels, fitting.logits(network, values))
-    dataset, steps = inputs.batches(
-        examples,
-        batch_size=int(batch_size),
-        epochs=epochs,
-        seed=settings["seed"],
-        transform=augment.of_cached(settings["augmentation"]),
-    )
     history = fitting.fit(
         network,
-        dataset,
-        steps=steps,
+        hyperparameters,
+        examples,
+        augment,
+        settings,
+        seed=settings["seed"],
         epochs=epochs,
-        monitored=monitored,
-        class_weight=fitting.class_weights(examples.labels),
-        compute=settings["compute"],
-        callbacks=[StopAtDrop(before["loss"] + settings["finetune"]["drop"])],
+        val=val,
+        stop=[StopAtDrop(before["loss"] + settings["finetune"]["drop"])],
+        backup=backup,
     )
     after = history.iloc[-1]
     if not after["train_loss"] <= before["loss"] + settings["finetune"]["drop"]:

@@ -1,14 +1,16 @@
-"""train: the initial run, the held-out runs and the final run, written once for both models.
+"""train: the initial run, the held-out models and the final run, written once for both models.
 
-Reads   examples of train and val; the selected hyperparameters.
+Reads   examples of train and val; the selected hyperparameters and the networks that confirmed them.
 Writes  tables/train/MODEL_initial.csv (history of thirty epochs, val held out);
-        results/train/MODEL_heldout_SEED.keras, tables/train/MODEL_heldout.csv and MODEL_val_predictions.csv (the
-        selected configuration on train alone: the source of honest val outputs);
-        results/train/MODEL.keras, tables/train/MODEL_final.csv and MODEL_model.csv (train + val, epochs fixed).
+        results/train/MODEL_heldout_SEED.keras, tables/train/MODEL_heldout.csv, MODEL_heldout_history.csv and
+        MODEL_val_predictions.csv (the selected configuration on train alone: the source of honest val outputs);
+        results/train/MODEL.keras, tables/train/MODEL_final.csv, MODEL_model.csv and MODEL_layers.csv (train + val,
+        epochs fixed).
 """
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,16 @@ from pipeline.images import inputs
 from pipeline.models import fitting, runtime
 
 
-def initial(model: str, train: Path, val: Path, train_index: Path, val_index: Path, settings: dict, history: Path):
+def initial(
+    model: str,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    backup: Path,
+    history: Path,
+):
     """Train with the starting hyperparameters for all epochs, val held out, without early stopping."""
     runtime.start(settings["compute"])
     _, rows = fitting.run(
@@ -28,49 +39,49 @@ def initial(model: str, train: Path, val: Path, train_index: Path, val_index: Pa
         seed=settings["seed"],
         epochs=settings["training"]["epochs"],
         val=inputs.read(val, val_index),
+        backup=backup,
     )
     rows.to_csv(history, index=False)
+    backup.unlink()
 
 
 def heldout(
     model: str,
-    train: Path,
     val: Path,
-    train_index: Path,
     val_index: Path,
     best: Path,
+    networks: list[Path],
+    confirmed: list[Path],
+    histories: list[Path],
     backbone: list[Path],
     settings: dict,
     models: list[Path],
     runs: Path,
+    history: Path,
     predictions: Path,
 ):
-    """Train the selected configuration on train alone, with early stopping, once a seed, and predict on val."""
+    """Predict on val with the selected configuration, trained on train alone, once a selection seed.
+
+    They are the networks that confirmed it: `tune` has trained them with early stopping from these very seeds.
+
+    Args:
+        networks, confirmed, histories: of every candidate: CANDIDATE_seedSEED.keras; a row a run; a row an epoch.
+    """
     runtime.start(settings["compute"])
     module = fitting.module_of(model)
-    train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
-    rows, outputs = [], []
-    for seed, model_file in zip(settings["training"]["heldout_seeds"], models, strict=True):
-        network, history = fitting.run(
-            module,
-            fitting.read_best(best),
-            train_examples,
-            settings,
-            seed=seed,
-            epochs=settings["training"]["epochs"],
-            val=val_examples,
-            patience=settings["training"]["patience"],
-        )
-        logits = fitting.logits(network, np.asarray(module.plain(val_examples.values)))
+    examples = inputs.read(val, val_index)
+    candidate = fitting.read_best(best)["candidate"]
+    files = {file.name: file for file in networks}
+    outputs = []
+    for seed, model_file in zip(settings["training"]["selection_seeds"], models, strict=True):
+        network = keras.models.load_model(files[f"{model}_candidate{candidate}_seed{seed}.keras"])
         fitting.save(module.whole(network, backbone), model_file)
-        best_epoch = history.loc[history["val_loss"].idxmin()]
-        rows.append(
-            {"seed": seed, "best_epoch": int(best_epoch["epoch"]), "epochs": len(history)}
-            | {name: best_epoch[name] for name in ("val_loss", "val_auc")}
-        )
-        outputs.append(fitting.prediction_table(val_examples, seed, logits))
-    pd.DataFrame(rows).to_csv(runs, index=False)
+        logits = fitting.logits(network, module.plain(examples.values))
+        outputs.append(fitting.prediction_table(examples, seed, logits))
     pd.concat(outputs).to_csv(predictions, index=False)
+    for sources, table in ((confirmed, runs), (histories, history)):
+        rows = pd.concat(map(pd.read_csv, sources))
+        rows[rows["candidate"] == candidate].drop(columns="candidate").to_csv(table, index=False)
 
 
 def final(
@@ -83,9 +94,11 @@ def final(
     runs: Path,
     backbone: list[Path],
     settings: dict,
+    backup: Path,
     model_file: Path,
     history: Path,
     summary: Path,
+    layers: Path,
 ):
     """Train the selected configuration anew on train + val for the epochs found, without early stopping.
 
@@ -103,11 +116,14 @@ def final(
         seed=settings["seed"],
         epochs=epochs,
         statistics_from=train_examples,
+        backup=backup,
     )
     whole = module.whole(network, backbone)
     reloaded = fitting.save(whole, model_file)
     rows.to_csv(history, index=False)
     fitting.describe(whole, reloaded, epochs).to_csv(summary, index=False)
+    fitting.layer_table(whole).to_csv(layers, index=False)
+    backup.unlink()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """tune: the search for hyperparameters, written once for both models.
 
-Reads   the starting hyperparameters and the space from the configuration; examples of train and val.
-Writes  results/tune/MODEL_proposals.csv, results/tune/MODEL_JOB.csv, tables/tune/MODEL.csv (all trials),
-        tables/tune/MODEL_best.csv (the selected configuration).
+Proposing, gathering and selecting; the training is that of pipeline.tune_trials.
+
+Reads   the starting hyperparameters and the space from the configuration; the results of trials and candidates.
+Writes  tables/tune/MODEL_roundROUND.csv (the proposals of a round);
+        tables/tune/MODEL.csv (all trials), MODEL_importance.csv, results/tune/MODEL_candidates.csv;
+        tables/tune/MODEL_selection.csv, MODEL_best.csv (the selected configuration), MODEL_ranges.csv.
+
+A dimension of the space is {scale, range, bounds}. Its scale gives each value a position: linear the value itself, log
+its decimal logarithm, list and choice its place in the list.
 """
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,113 +19,355 @@ import pandas as pd
 
 from pipeline.command import InputError, log, run
 
+LISTED = ("list", "choice")
+RESAMPLES = 200  # of the trials, for the intervals of the importance
+FEWEST = 8  # finished trials, below which an importance would say nothing
 
-def propose(model: str, settings: dict, proposals: Path):
-    """Write down every trial before any of them runs: points of a scrambled Sobol sequence over the space.
 
-    The sequence is prefix-stable for a seed: trial i is a function of the seed, i and the space, however many follow.
+def propose(model: str, round: int, results: list[Path], settings: dict, proposals: Path):
+    """Write down the trials of a round before any of them runs, from the seed and the results of earlier rounds alone.
+
+    The points are those of a scrambled Sobol sequence, which is prefix-stable: the first trials of a round are the
+    same however many follow.
     """
-    space = settings["tune"]["space"][model]
-    points = sobol(settings["tune"]["trials"], len(space), settings["seed"])
-    trials = pd.DataFrame(settings[model]["hyperparameters"], index=range(len(points)))
-    for place, (name, dimension) in enumerate(space.items()):
-        trials[name] = [value_at(dimension, point) for point in points[:, place]]
-    trials.insert(0, "trial", range(1, len(trials) + 1))
-    trials.insert(1, "seed", settings["seed"] + trials["trial"])
-    proposals.parent.mkdir(parents=True, exist_ok=True)
-    trials.to_csv(proposals, index=False)
+    space, count = settings["tune"]["space"][model], settings["tune"]["trials"]
+    trials = pd.DataFrame({"trial": (round - 1) * count + np.arange(1, count + 1), "round": round})
+    trials["seed"] = settings["seed"] + trials["trial"]
+    for name, value in settings[model]["hyperparameters"].items():
+        trials[name] = value
+    points = sobol(count, len(space), [settings["seed"], round])
+    for (name, parts), column in zip(regions(space, read(results), round).items(), points.T, strict=True):
+        trials[name] = [value_at(space[name], position_along(parts, point)) for point in column]
+    write(trials, proposals)
 
 
 def sobol(count, dimensions, seed):
-    """`count` points of a scrambled Sobol sequence in the unit cube: float (count, dimensions)."""
+    """`count` points of a scrambled Sobol sequence in the unit cube: float (count, dimensions).
+
+    Args:
+        seed: int or list of int.
+    """
     from scipy.stats import qmc
 
     # Drawn to the next power of 2, at which the sequence is balanced; the rest is cut off.
-    return qmc.Sobol(dimensions, seed=seed).random_base2(math.ceil(math.log2(max(count, 2))))[:count]
+    powers = math.ceil(math.log2(max(count, 2)))
+    return qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random_base2(powers)[:count]
 
 
-def value_at(dimension, point):
-    """The value of a hyperparameter at `point` of [0, 1): on its linear or log scale, or from its ordered list."""
-    values = dimension["range"]
+def ranges(space, results, round):
+    """The space in each round from the first to `round`: ranges are extended where the trials so far ask for it.
+
+    A range is extended beyond a side if the best trial, or two of the best four, lie at its edge.
+
+    Args:
+        results: the trials of all rounds before `round`, in any order.
+
+    Returns:
+        list of spaces, each in the form of the configuration's.
+    """
+    spaces = [space]
+    for last in range(1, round):
+        best = ranked(results[results["round"] <= last]).head(4)
+        spaces.append({name: extended(dimension, best[name]) for name, dimension in spaces[-1].items()})
+    return spaces
+
+
+def extended(dimension, best):
+    """The dimension with its range as the best four values ask for it, within the bounds.
+
+    A step is half of the current width on the dimension's scale, or the next value of the list.
+    """
+    edges = [edge(dimension, value) for value in best]
+    low, high = (edges[:1] == [side] or edges.count(side) > 1 for side in ("low", "high"))
+    if not low and not high:
+        return dimension
+    values, bounds = dimension["range"], dimension["bounds"]
     if dimension["scale"] == "list":
-        return values[int(point * len(values))]
-    low, high = values
-    if dimension["scale"] == "log":
-        # Rounded to 4 digits, so that what a table shows is what was tried.
-        return float(f"{low * (high / low) ** point:.4g}")
-    return float(f"{low + (high - low) * point:.4g}")
+        first, last = bounds.index(values[0]) - low, bounds.index(values[-1]) + high
+        return dimension | {"range": bounds[max(first, 0) : last + 1]}
+    first, last = interval(dimension)
+    step = (last - first) / 2
+    lowest = value_at(dimension, first - step) if low else values[0]
+    highest = value_at(dimension, last + step) if high else values[1]
+    return dimension | {"range": [lowest, highest]}
 
 
-def trials(
+def edge(dimension, value):
+    """The side at which a value lies: in the outer tenth of the range, or first or last of the list.
+
+    Returns:
+        "low", "high", or "" for neither; of a choice always "".
+    """
+    if dimension["scale"] == "choice":
+        return ""
+    low, high = interval(dimension)
+    margin = 1 if dimension["scale"] == "list" else (high - low) / 10
+    place = position(dimension, value)
+    return "low" if place < low + margin else "high" if place >= high - margin else ""
+
+
+def extendable(dimension, side):
+    """Whether the hard bound lies beyond that side of the range."""
+    end = {"low": 0, "high": -1}
+    return side != "" and dimension["range"][end[side]] != dimension["bounds"][end[side]]
+
+
+def regions(space, results, round):
+    """{name: intervals of positions} in which the points of a round lie.
+
+    In the first round, and where all trials so far diverged, the whole ranges. Else what was just added to a range or,
+    of a range that was not extended, a window around the best trial.
+    """
+    spaces = ranges(space, results, round)
+    best = ranked(results).head(1).to_dict("records")
+    if not best:
+        return {name: [interval(dimension)] for name, dimension in space.items()}
+    *_, before, now = spaces
+    return {
+        name: added(before[name], dimension) or [window(dimension, best[0][name])] for name, dimension in now.items()
+    }
+
+
+def added(before, now):
+    """The intervals by which the range of a dimension has grown: none, one or two."""
+    (low, high), (new_low, new_high) = interval(before), interval(now)
+    return [(start, end) for start, end in ((new_low, low), (high, new_high)) if start < end]
+
+
+def window(dimension, value):
+    """A quarter of the range to each side of the value, inside the range; a listed value's neighbours; any choice."""
+    low, high = interval(dimension)
+    place = position(dimension, value)
+    if dimension["scale"] == "choice":
+        return low, high
+    if dimension["scale"] == "list":
+        return max(place - 1, low), min(place + 2, high)
+    reach = (high - low) / 4
+    centre = min(max(place, low + reach), high - reach)
+    return centre - reach, centre + reach
+
+
+def interval(dimension):
+    """(low, high): positions of the range; a listed value takes up those from its place to the next."""
+    low, high = (position(dimension, dimension["range"][end]) for end in (0, -1))
+    return low, high + (dimension["scale"] in LISTED)
+
+
+def position(dimension, value):
+    """The position of a value on its dimension's scale."""
+    if dimension["scale"] in LISTED:
+        return listed(dimension).index(value)
+    return math.log10(value) if dimension["scale"] == "log" else value
+
+
+def position_along(parts, point):
+    """The position at `point` of [0, 1) of intervals laid end to end."""
+    *others, (low, high) = parts
+    along = point * sum(end - start for start, end in parts)
+    for start, end in others:
+        if along < end - start:
+            return start + along
+        along -= end - start
+    return low + along
+
+
+def value_at(dimension, position):
+    """The value of a hyperparameter at a position: a listed one, or a number within the bounds."""
+    if dimension["scale"] in LISTED:
+        return listed(dimension)[int(position)]
+    value = 10**position if dimension["scale"] == "log" else position
+    low, high = dimension["bounds"]
+    # Rounded to 4 digits, so that what a table shows is what was tried.
+    return min(max(float(f"{value:.4g}"), low), high)
+
+
+def listed(dimension):
+    """All values that a listed dimension can ever take, in order."""
+    return dimension["range" if dimension["scale"] == "choice" else "bounds"]
+
+
+def ranked(trials):
+    """The finished trials, the greatest val AUC first; of equal ones, the lower trial number."""
+    finished = trials[trials["status"] == "finished"]
+    return finished.sort_values(["val_auc", "trial"], ascending=[False, True])
+
+
+def gather(
     model: str,
-    proposals: Path,
-    first: int,
-    last: int,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
+    results: list[Path],
+    costs: list[Path],
     settings: dict,
-    results: Path,
+    table: Path,
     cost: Path,
+    importance: Path,
+    candidates: Path,
 ):
-    """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val."""
-    # TensorFlow takes ten seconds to import; proposing and selecting need none.
-    from pipeline.images import inputs
-    from pipeline.models import fitting, runtime
-
-    runtime.start(settings["compute"])
-    module = fitting.module_of(model)
-    train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
-    rows, seconds = [], []
-    for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
-        log.info("trial %s", ", ".join(f"{name} {value}" for name, value in trial.items()))
-        start = time.perf_counter()
-        _, history = fitting.run(
-            module,
-            trial,
-            train_examples,
-            settings,
-            seed=trial["seed"],
-            epochs=settings["training"]["epochs"],
-            val=val_examples,
-            patience=settings["training"]["patience"],
-        )
-        rows.append(trial | outcome(history))
-        seconds.append({"trial": trial["trial"], "seconds": time.perf_counter() - start})
-    pd.DataFrame(rows).to_csv(results, index=False)
-    pd.DataFrame(seconds).to_csv(cost, index=False)
-
-
-def outcome(history):
-    """What a trial's row says: status, the best epoch (least val loss), the scores there."""
-    columns = ["train_loss", "train_auc", "val_loss", "val_auc"]
-    if not np.isfinite(history[["train_loss", "val_loss"]]).all(axis=None):
-        return {"status": "diverged", "best_epoch": None} | dict.fromkeys(columns)
-    best = history.loc[history["val_loss"].idxmin()]
-    return {"status": "finished", "best_epoch": int(best["epoch"])} | {name: best[name] for name in columns}
-
-
-def select(results: list[Path], costs: list[Path], settings: dict, model: str, table: Path, best: Path, cost: Path):
-    """Gather the trials and take the one with the greatest val AUC.
+    """All trials in one table, how much each hyperparameter matters, and the configurations to be confirmed.
 
     Raises:
-        InputError: every trial diverged.
+        InputError: every trial diverged, or fewer configurations than candidates finished.
     """
-    gathered = pd.concat(map(pd.read_csv, results)).sort_values("trial")
-    for file, rows in ((table, gathered), (cost, pd.concat(map(pd.read_csv, costs)).sort_values("trial"))):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_csv(file, index=False)
-    finished = gathered[gathered["status"] == "finished"]
-    if finished.empty:
+    hyperparameters, count = list(settings[model]["hyperparameters"]), settings["tune"]["candidates"]
+    gathered = read(results).sort_values("trial")
+    best = ranked(gathered).drop_duplicates(hyperparameters).head(count)
+    if best.empty:
         raise InputError(
             f"{model}: all {len(gathered)} trials diverged, none can be selected; "
-            f"lower the range of tune.space.{model}.learning_rate"
+            f"lower tune.space.{model}.learning_rate.range"
         )
-    winner = finished.sort_values(["val_auc", "trial"], ascending=[False, True]).head(1)
-    winner[["trial", "val_auc", *settings[model]["hyperparameters"]]].to_csv(best, index=False)
-    log.info("%s: %s", model, winner.to_dict("records")[0])
+    if len(best) < count:
+        raise InputError(
+            f"{model}: of {len(gathered)} trials, {len(best)} with different configurations finished, "
+            f"fewer than tune.candidates: {count}; lower it, or raise tune.trials"
+        )
+    write(gathered.astype({"best_epoch": "Int64"}), table)
+    write(pd.concat(map(pd.read_csv, costs)).sort_values("trial"), cost)
+    space = settings["tune"]["space"][model]
+    write(importance_of(space, gathered[gathered["status"] == "finished"], settings["seed"]), importance)
+    best.insert(0, "candidate", range(1, count + 1))
+    write(best[["candidate", "trial", *hyperparameters]], candidates)
+
+
+def importance_of(space, finished, seed):
+    """How much of the variance of val AUC a random forest explains by each hyperparameter (Breiman 2001).
+
+    The importance is the drop of R² when the values of one hyperparameter are permuted. Each forest is fitted on a
+    bootstrap resample of the trials and scored on the trials left out of it.
+
+    Returns:
+        DataFrame, one row a dimension: hyperparameter, importance (mean over the resamples), ci_low and ci_high (their
+        95 % percentile interval), oob_r2 (the out-of-bag R² of a forest on all trials: near or below 0, the forest
+        predicts nothing and the importance means nothing). Too few trials, or all of one val AUC: NaN.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    table = pd.DataFrame({"hyperparameter": list(space)}).assign(
+        importance=np.nan, ci_low=np.nan, ci_high=np.nan, oob_r2=np.nan
+    )
+    # Trees split by order alone, so the positions need no common unit.
+    points = np.array([[position(space[name], value) for value in finished[name]] for name in space]).T
+    auc = finished["val_auc"].to_numpy()
+    if len(auc) < FEWEST or np.ptp(auc) == 0:
+        return table
+    random, drops = np.random.default_rng(seed), []
+    for resample in range(RESAMPLES):
+        drawn = random.integers(len(auc), size=len(auc))
+        left = np.setdiff1d(np.arange(len(auc)), drawn)
+        if not len(left):
+            continue
+        forest = RandomForestRegressor(20, random_state=resample).fit(points[drawn], auc[drawn])
+        # First the points as they are, then with one column after the other permuted.
+        versions = np.repeat(points[left][None], len(space) + 1, axis=0)
+        for column in range(len(space)):
+            versions[column + 1, :, column] = random.permutation(points[:, column])[: len(left)]
+        predicted = forest.predict(versions.reshape(-1, len(space))).reshape(len(space) + 1, -1)
+        error, *permuted = ((predicted - auc[left]) ** 2).mean(axis=1)
+        drops.append((np.array(permuted) - error) / auc.var())
+    table["importance"] = np.mean(drops, axis=0)
+    table["ci_low"], table["ci_high"] = np.percentile(drops, [2.5, 97.5], axis=0)
+    table["oob_r2"] = RandomForestRegressor(300, oob_score=True, random_state=seed).fit(points, auc).oob_score_
+    return table
+
+
+def select(
+    model: str,
+    table: Path,
+    candidates: Path,
+    confirmed: list[Path],
+    settings: dict,
+    selection: Path,
+    best: Path,
+    searched: Path,
+):
+    """Select a candidate by the one-standard-error rule on its mean val AUC over the selection seeds.
+
+    The score by which a trial became a candidate takes no part: as the greatest of many it is too good (the winner's
+    curse), the more so the more trials there were. Among the candidates whose mean is no more than one standard error
+    below the best mean, the one with the fewest parameters is selected, then that with more dropout, then that with the
+    greater mean (Breiman et al. 1984; Hastie et al. 2009, section 7.10). A candidate with a diverged run is out.
+
+    Raises:
+        InputError: every candidate has a diverged run.
+    """
+    hyperparameters = list(settings[model]["hyperparameters"])
+    scored = scores_of(pd.read_csv(candidates), pd.concat(map(pd.read_csv, confirmed)))
+    if scored["val_auc"].isna().all():
+        raise InputError(
+            f"{model}: each of the {len(scored)} candidates diverged with one of the selection seeds; "
+            f"lower tune.space.{model}.learning_rate.range"
+        )
+    chosen = one_standard_error(scored)
+    write(chosen, selection)
+    winner = chosen[chosen["selected"]]
+    write(winner[["candidate", "trial", "val_auc", "val_auc_sd", *hyperparameters]], best)
+    (selected,) = winner.to_dict("records")
+    write(ranges_table(model, settings["tune"], pd.read_csv(table), selected), searched)
+    log.info("%s: %s", model, selected)
+
+
+def scores_of(candidates, runs):
+    """The candidates with what their runs gave: parameters, seeds (number of them), status, val_auc (mean), val_auc_sd
+    and val_auc_se (standard deviation and error; none of one seed), median_best_epoch."""
+    runs = runs.groupby("candidate")
+    scored = candidates.set_index("candidate").assign(
+        parameters=runs["parameters"].first(),
+        seeds=runs.size(),
+        status=runs["status"].agg(lambda status: "diverged" if (status == "diverged").any() else "finished"),
+        val_auc=runs["val_auc"].mean(),
+        val_auc_sd=runs["val_auc"].std(),
+        median_best_epoch=runs["best_epoch"].median(),
+    )
+    scored.insert(scored.columns.get_loc("val_auc_sd") + 1, "val_auc_se", scored["val_auc_sd"] / scored["seeds"] ** 0.5)
+    scored.loc[scored["status"] == "diverged", ["val_auc", "val_auc_sd", "val_auc_se", "median_best_epoch"]] = np.nan
+    return scored.reset_index()
+
+
+def one_standard_error(scored):
+    """The candidates with the columns within_one_se and selected; of one seed, the standard error counts as 0."""
+    top = scored.loc[scored["val_auc"].idxmax()]
+    within = scored["val_auc"] >= top["val_auc"] - np.nan_to_num(top["val_auc_se"])
+    order = scored[within].sort_values(["parameters", "dropout", "val_auc"], ascending=[True, False, False])
+    return scored.assign(within_one_se=within, selected=scored.index == order.index[0])
+
+
+def ranges_table(model, tune, trials, selected):
+    """Where the search ended: one row a dimension.
+
+    low and high are the ends of the configured range, final_low and final_high those after all rounds, extended_low
+    and extended_high the numbers of extensions; best and selected are the values of the best trial and of the selected
+    configuration, the columns beside them say at which edge of the final range each lies ("", low or high) and whether
+    the bounds would allow more; key is what to change in the configuration if so. A choice has no ends.
+    """
+    spaces = ranges(tune["space"][model], trials, tune["rounds"])
+    (best,) = ranked(trials).head(1).to_dict("records")
+    rows = []
+    for name, final in spaces[-1].items():
+        row = {"name": name, "scale": final["scale"]}
+        if final["scale"] != "choice":
+            history = [space[name]["range"] for space in spaces]
+            row |= {"low": history[0][0], "high": history[0][-1]}
+            row |= {"final_low": history[-1][0], "final_high": history[-1][-1]}
+            for side, end in (("low", 0), ("high", -1)):
+                row[f"extended_{side}"] = len({values[end] for values in history}) - 1
+        edges = [edge(final, values[name]) for values in (best, selected)]
+        more = [extendable(final, side) for side in edges]
+        row |= {"best": best[name], "edge": edges[0], "extendable": more[0]}
+        row |= {"selected": selected[name], "selected_edge": edges[1], "selected_extendable": more[1]}
+        rows.append(row | {"key": f"tune.space.{model}.{name}.range" if any(more) else ""})
+    # Whole numbers stay whole beside those that are not.
+    return pd.DataFrame(rows, dtype=object)
+
+
+def read(results):
+    """The trials of all jobs in one table; without any, an empty one."""
+    empty = pd.DataFrame(columns=["trial", "round", "status", "val_auc"])
+    return pd.concat(map(pd.read_csv, results), ignore_index=True) if results else empty
+
+
+def write(table, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(file, index=False)
 
 
 if __name__ == "__main__":
-    run(propose, trials, select)
+    run(propose, gather, select)

@@ -8,6 +8,7 @@ from scipy import stats
 
 from pipeline import ablate
 from pipeline.images.inputs import Examples
+from pipeline.images.normalise import STRATEGIES
 
 with open("config/config.yaml") as file:
     SETTINGS = yaml.safe_load(file)
@@ -45,22 +46,36 @@ def test_memory_grows_with_the_square_of_the_side():
     assert ablate.summary(runs({"none": [0.9, 0.8]}))["bytes"].item() == 64 * 64 * 4
 
 
-@pytest.mark.parametrize("study", ["resolution", "normalisation", "augmentation"])
-def test_a_study_has_one_reference_and_varies_one_thing(study):
+@pytest.mark.parametrize(
+    ("study", "reference", "names", "changed"),
+    [
+        ("resolution", "224 pixels", ["64 pixels", "128 pixels", "224 pixels"], set()),
+        ("normalisation", "training global", [name.replace("_", " ") for name in STRATEGIES], {"normalisation"}),
+        ("optimizer", "adam", ["adam", "sgd", "rmsprop"], {"optimizer", "learning_rate"}),
+        ("loss", "weighted cross entropy", ["weighted cross entropy", "cross entropy", "focal"], {"loss"}),
+    ],
+)
+def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names, changed):
+    """An optimizer brings its learning rate; each size of images its cache."""
     variants = ablate.variants(study, SETTINGS)
-    assert sum(reference for _, reference, _, _ in variants) == 1
-    changed = {key for _, _, _, overrides in variants for key in overrides}
-    places = {place for _, _, place, _ in variants}
-    expected = {
-        "resolution": (set(), {0, 1, 2}),
-        "normalisation": ({"hyperparameters"}, {0}),
-        "augmentation": ({"augmentation"}, {0}),
-    }
-    assert (changed, places) == expected[study]
+    assert [name for name, *_ in variants] == names
+    assert [name for name, is_reference, _, _ in variants if is_reference] == [reference]
+    assert [place for _, _, place, _ in variants] == ([0, 1, 2] if study == "resolution" else [0] * len(names))
+    chosen = [overrides.get("hyperparameters", {}) for _, _, _, overrides in variants]
+    assert all(set(hyperparameters) == changed for hyperparameters in chosen)
+    assert not any(set(overrides) - {"hyperparameters"} for _, _, _, overrides in variants)
+    if study != "resolution":
+        assert [hyperparameters[study].replace("_", " ") for hyperparameters in chosen] == names
+    if study == "optimizer":
+        rates = {each["optimizer"]: each["learning_rate"] for each in chosen}
+        assert rates == SETTINGS["ablate"]["optimizers"]
 
 
 def test_each_type_of_augmentation_is_tried_alone_and_all_together():
-    variants = {name: overrides["augmentation"] for name, _, _, overrides in ablate.variants("augmentation", SETTINGS)}
+    study = ablate.variants("augmentation", SETTINGS)
+    assert [name for name, reference, _, _ in study if reference] == ["none"]
+    assert all((place, set(overrides)) == (0, {"augmentation"}) for _, _, place, overrides in study)
+    variants = {name: overrides["augmentation"] for name, _, _, overrides in study}
     assert set(variants) == {"none", "rotation", "shift and zoom", "contrast and brightness", "all"}
     assert not any(variants["none"].values())
     assert variants["all"] == SETTINGS["augmentation"]

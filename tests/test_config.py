@@ -12,7 +12,8 @@ from workflow.settings import check, chosen
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
-DEFAULTS = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+CONFIG = (ROOT / "config/config.yaml").read_text()
+DEFAULTS = yaml.safe_load(CONFIG)
 OVERLAYS = sorted(file.name for file in (ROOT / "config").glob("*.yaml") if file.name != "config.yaml")
 
 
@@ -63,7 +64,7 @@ def test_schema_and_defaults_have_the_same_keys():
     for group, definition in schema_groups(schema, schema["$defs"]):
         names = set(definition["properties"])
         assert definition["additionalProperties"] is False, group
-        assert group in searched or set(definition["required"]) == names, group
+        assert group in searched or set(definition["required"]) == names - {"bounds"}, group  # a choice has none
         known |= {f"{group}.{name}".removeprefix(".") for name in names if group not in searched}
     known = {key for key in known if not key.startswith("dataset.draw.")}  # null by default
     assert {key for key in keys(DEFAULTS) if not key.startswith(searched) or key in searched} == {
@@ -115,7 +116,7 @@ def test_several_problems_are_told_at_once_and_each_once():
         ("tune: null", "tune", "None", "object"),
         ("dataset: {draw: 100}", "dataset.draw", "100", "object or null"),
         ("dataset: {classes: {covid: covid}}", "dataset.classes.covid", "'covid'", "array"),
-        ("training: {heldout_seeds: [1, x]}", "training.heldout_seeds.1", "'x'", "integer at least 0"),
+        ("training: {selection_seeds: [1, x]}", "training.selection_seeds.1", "'x'", "integer at least 0"),
         # out of range
         ("training: {epochs: 0}", "training.epochs", "0", "at least 1 and at most 1000"),
         ("dataset: {image_size: 1024}", "dataset.image_size", "1024", "at least 32 and at most 512"),
@@ -138,13 +139,13 @@ def test_several_problems_are_told_at_once_and_each_once():
             "{'train': 0.8, 'val': 0.15, 'test': 0.15}",
             "a sum of 1, not 1.1",
         ),
-        ("training: {heldout_seeds: []}", "training.heldout_seeds", "[]", "1 or more items"),
-        ("training: {heldout_seeds: [1, 1]}", "training.heldout_seeds", "[1, 1]", "different"),
+        ("training: {selection_seeds: []}", "training.selection_seeds", "[]", "1 or more items"),
+        ("training: {selection_seeds: [1, 1]}", "training.selection_seeds", "[1, 1]", "different"),
         (
             "tune: {space: {transfer: {dropout: {scale: lin}}}}",
             "tune.space.transfer.dropout.scale",
             "'lin'",
-            "linear, log, list",
+            "linear, log, list, choice",
         ),
     ],
 )
@@ -162,14 +163,49 @@ def test_wrong_value(overlay, key, value, allowed):
         ("dropout", "{scale: linear, range: [0.1, 0.1]}", "range", "rising order"),
         ("batch_size", "{scale: list, range: [16, 64, 32]}", "range", "rising order"),
         ("dropout", "{scale: linear, range: [0.1, 0.2, 0.6]}", "range", "two ends"),
-        ("l2", "{scale: log, range: [0, 0.1]}", "range", "above 0"),
+        ("l2", "{scale: log, range: [0, 0.1], bounds: [0, 1]}", "range", "above 0"),
+        ("l2", "{scale: log, range: [0.01, 0.1], bounds: [0, 1]}", "bounds", "above 0"),
         ("batch_size", "{scale: linear, range: [16, 64]}", "scale", "list"),
+        ("dropout", "{bounds: [0, 1.4]}", "bounds", "at least 0 and at most 0.95"),
+        ("dropout", "{bounds: [0, 0.5, 0.8]}", "bounds", "two ends"),
+        ("dropout", "{bounds: [0.8, 0]}", "bounds", "rising order"),
+        ("dropout", "{bounds: [0.2, 0.8]}", "bounds", "limits around the range [0.1, 0.6]"),
+        ("dropout", "{bounds: [0, 0.5]}", "bounds", "limits around the range [0.1, 0.6]"),
+        ("batch_size", "{bounds: [32, 64, 128]}", "bounds", "the range [16, 32, 64] stands"),
+        ("batch_size", "{bounds: [8, 16, 24, 32, 64]}", "bounds", "without gaps"),
+        ("dropout", "{scale: choice}", "scale", "for numbers"),
+        ("optimizer", "{scale: list, range: [adam, sgd]}", "scale", "choice, for names"),
+        ("optimizer", "{scale: choice, range: [adam, sgd], bounds: [1, 2]}", "bounds", "none, for scale: choice"),
+        ("optimizer", "{scale: choice, range: [adam, adamw]}", "range", "one of adam, sgd, rmsprop"),
+        ("optimizer", "{scale: choice, range: [adam, adam]}", "range", "different values"),
+        ("loss", "{scale: choice, range: [focal, hinge]}", "range", "weighted_cross_entropy, cross_entropy, focal"),
+        ("loss", "{scale: choice, range: [1, 2]}", "range", "weighted_cross_entropy, cross_entropy, focal"),
+        ("dropout", "{range: [a, b]}", "range", "number at least 0"),
     ],
 )
 def test_search_space_that_leads_nowhere(name, dimension, part, allowed):
     message = problem(f"tune: {{space: {{transfer: {{{name}: {dimension}}}}}}}")
     found = yaml.safe_load(dimension)[part]
     assert message.startswith(f"tune.space.transfer.{name}.{part}: found {found!r}; expected ") and allowed in message
+
+
+def test_a_number_has_to_have_bounds():
+    message = problem("tune: {space: {transfer: {l2: {scale: log, range: [0.0001, 0.001]}}}}")
+    assert message.startswith("tune.space.transfer.l2.bounds: missing; expected ") and "hard limits" in message
+
+
+@pytest.mark.parametrize("model", ["baseline", "transfer"])
+def test_search_of_all_that_can_be_searched(model):
+    lines = [line.split("#", 1)[1] for line in CONFIG.splitlines() if line.startswith("  #   ")]
+    space = yaml.safe_load("\n".join(lines)) | {"loss": {"scale": "choice", "range": ["focal", "cross_entropy"]}}
+    assert {"l2", "dense_units", "optimizer"} < space.keys(), "the examples in the comments of config.yaml"
+    assert problems(yaml.safe_dump({"tune": {"space": {model: space}}})) == []
+
+
+def test_more_candidates_than_trials():
+    assert problems("tune: {rounds: 2, trials: 2, candidates: 4}") == []
+    message = problem("tune: {rounds: 2, trials: 2, candidates: 5}")
+    assert message.startswith("tune.candidates: found 5; expected at most 4")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SETTINGS = {
     "seed": 7,
     "compute": {"threads": 2, "bfloat16": False},
     "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
-    "training": {"heldout_seeds": [3]},
+    "training": {"selection_seeds": [3]},
 }
 ABSURD = 1e3
 
@@ -43,7 +43,8 @@ def folder(tmp_path_factory):
         np.save(folder / f"{split}.npy", np.stack([phantom(rng, label, SIZE) for label in labels]))
         rows = pd.DataFrame({"file": [f"{split}/{place}.png" for place in range(count)], "label": labels})
         rows.to_csv(folder / f"{split}.csv", index=False)
-    pd.DataFrame({"batch_size": [8], "learning_rate": 0.5}).to_csv(folder / "best.csv", index=False)
+    best = {"batch_size": 8, "learning_rate": 0.5, "optimizer": "adam", "loss": "weighted_cross_entropy"}
+    pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)
     pd.DataFrame({"epochs": [EPOCHS]}).to_csv(folder / "summary.csv", index=False)
     return folder
 
@@ -69,7 +70,7 @@ def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(fo
     """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
     before = weights_of(network)
     finetune.unfreeze(network, first)
-    fitting.compile_(network, 0.01)
+    fitting.compile_(network, {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"})
     images = np.load(folder / "train.npy")[:8, ..., None].astype(np.float32)
     network.fit(images, np.arange(8) % 2, batch_size=8, epochs=1, verbose=0)
     moved = {
@@ -103,9 +104,11 @@ def run(folder, out, learning_rate, attempts=3, drop=0.1):
         folder / "best.csv",
         folder / "summary.csv",
         settings(learning_rate, attempts, drop),
+        out / "backups",
         out / "models" / "transfer.keras",
         **files,
     )
+    assert not (out / "backups").exists()
     tables = {name: pd.read_csv(file) for name, file in files.items()}
     return SimpleNamespace(model=keras.models.load_model(out / "models" / "transfer.keras"), **tables)
 
@@ -180,15 +183,16 @@ def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
 def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
     attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
     attempts.to_csv(tmp_path / "attempts.csv", index=False)
-    out = [tmp_path / name for name in ("model.keras", "heldout.csv", "history.csv", "predictions.csv")]
+    out = [tmp_path / name for name in ("backups", "model.keras", "heldout.csv", "history.csv", "predictions.csv")]
     finetune.heldout(
         folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
     )
-    tuned = keras.models.load_model(out[0])
+    assert not out[0].exists()
+    tuned = keras.models.load_model(out[1])
     same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
     assert same == (verdict == "dropped")
 
-    row, predictions = pd.read_csv(out[1]).iloc[0], pd.read_csv(out[3])
+    row, predictions = pd.read_csv(out[2]).iloc[0], pd.read_csv(out[4])
     assert row["verdict"] == verdict and (predictions["seed"] == 3).all()
     assert predictions["file"].tolist() == pd.read_csv(folder / "val.csv")["file"].tolist()
     labels = predictions["label"] == "covid"

@@ -2,6 +2,10 @@
 
 import hashlib
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +13,14 @@ import tensorflow as tf
 from scipy import ndimage
 
 from pipeline.images import cache, inputs
-from pipeline.images.augment import _move, augment
+from pipeline.images.augment import _move, augment, transform
 from pipeline.images.normalise import normalisation
 from pipeline.models import runtime
 from tests.phantoms import phantom
 
 runtime.start({"threads": 2})
 
+ROOT = Path(__file__).parent.parent
 SIZE = 48
 NONE = {"rotation": 0, "shift": 0, "zoom": 0, "contrast": 0, "brightness": 0}
 MILD = {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05}
@@ -127,15 +132,16 @@ def numbered(count):
     return inputs.Examples(np.arange(count), (np.arange(count) % 2).astype(np.float32), np.arange(count).astype(str))
 
 
-def drawn(examples, *, seed=3, epochs=3, batch_size=4, skip=0):
+def drawn(examples, *, seed=3, epochs=3, batch_size=4, start=0):
     """All batches: (values, the random number that each batch's key gives, labels)."""
 
     def transform(values, key):
         return values, tf.random.stateless_uniform((), key)
 
-    dataset, steps = inputs.batches(examples, batch_size=batch_size, epochs=epochs, seed=seed, transform=transform)
-    found = [(values.numpy(), float(noise), labels.numpy()) for (values, noise), labels in dataset.skip(skip)]
-    assert len(found) == steps * epochs - skip
+    training = inputs.Training(transform, seed, epochs, start)
+    dataset = inputs.batches(examples.values, examples.labels, batch_size=batch_size, training=training)
+    found = [(values.numpy(), float(noise), labels.numpy()) for (values, noise), labels in dataset]
+    assert len(found) == inputs.steps(len(examples), batch_size) * (epochs - start)
     return found
 
 
@@ -168,13 +174,57 @@ def test_batches_follow_from_the_seed():
     assert len({noise for _, noise, _ in first}) == len(first), "each batch has a key of its own"
 
 
-@pytest.mark.parametrize("skip", [1, 4, 7])
-def test_resumed_training_sees_the_same_batches(skip):
-    assert same(drawn(numbered(13), skip=skip), drawn(numbered(13))[skip:])
+@pytest.mark.parametrize("start", [1, 2])
+def test_resumed_training_sees_the_same_batches(start):
+    assert same(drawn(numbered(13), start=start), drawn(numbered(13))[4 * start :])
 
 
 def test_more_epochs_begin_alike():
     assert same(drawn(numbered(13), epochs=5)[:12], drawn(numbered(13), epochs=3))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 6, 8, 20])
+def test_without_training_every_example_comes_once_in_order_as_it_is(batch_size):
+    """So val and test are never augmented: images gain a channel axis, features stay as they are."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (13, SIZE, SIZE)).astype(np.uint8)
+    features, labels = rng.normal(size=(13, 5)).astype(np.float32), rng.integers(0, 2, 13).astype(np.float32)
+    for values, expected in [(images, images[..., None].astype(np.float32)), (features, features)]:
+        taken = list(inputs.batches(values, batch_size=batch_size))
+        assert {batch.dtype for batch in taken} == {tf.float32}
+        assert np.array_equal(np.concatenate(taken), expected)
+        pairs = list(inputs.batches(values, labels, batch_size=batch_size))
+        assert [len(batch) for batch, _ in pairs] == list(map(len, taken))
+        assert np.array_equal(np.concatenate([batch for batch, _ in pairs]), expected)
+        assert np.array_equal(np.concatenate([label for _, label in pairs]), labels[:, None])
+
+
+def test_batches_do_not_depend_on_the_number_of_threads():
+    script = "from tests.test_images import *; print(training_batches(threads={}))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    one, four = (
+        subprocess.run(
+            [sys.executable, "-c", script.format(threads)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in (1, 4)
+    )
+    assert one.split()[0] == "1" and four.split()[0] == "4"
+    assert one.split()[1:] == four.split()[1:] == training_batches(threads=2).split()[1:]
+
+
+def training_batches(threads):
+    """The number of threads, and a digest of the augmented batches of two epochs at the size of real ones."""
+    runtime.start({"threads": threads})
+    values = np.random.default_rng(0).integers(0, 256, (70, 128, 128)).astype(np.uint8)
+    training = inputs.Training(transform({"augmentation": MILD}), seed=5, epochs=2)
+    digest = hashlib.sha256()
+    for images, labels in inputs.batches(values, np.arange(70.0), batch_size=32, training=training):
+        digest.update(images.numpy().tobytes() + labels.numpy().tobytes())
+    return f"{tf.config.threading.get_intra_op_parallelism_threads()} {digest.hexdigest()}"
 
 
 def test_examples_keep_values_labels_and_files_together():

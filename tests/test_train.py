@@ -1,8 +1,11 @@
 """Building, fitting, scoring, saving: what both models share, on phantoms of 32 pixels."""
 
 import os
+import pty
+import re
 import subprocess
 import sys
+import termios
 import warnings
 from pathlib import Path
 
@@ -20,10 +23,10 @@ from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime, transfer
 from tests.phantoms import phantom
 
-runtime.start({"threads": 2})
-
 ROOT = Path(__file__).parent.parent
 SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+runtime.start(SETTINGS["compute"])
+
 MODELS = ("baseline", "transfer")
 SMALL = {"batch_size": 16, "filters": 4, "dense_units": 8}
 SIZE, CHANNELS, CUT = 32, 12, "conv2_block1_out"
@@ -45,10 +48,11 @@ def examples(model, count, seed):
     return Examples(values, labels, np.array([f"{seed}/{number}.png" for number in range(count)]))
 
 
-def fitted(model, seed=1, epochs=2, train=None, val=None, patience=None, **changed):
+def fitted(model, seed=1, epochs=2, train=None, options=None, **changed):
+    """A network and its history; `options` are those of fitting.fit, `changed` are hyperparameters."""
     train = train or examples(model, 40, seed=0)
     module, settings = fitting.module_of(model), hyperparameters(model, **changed)
-    return fitting.run(module, settings, train, SETTINGS, seed=seed, epochs=epochs, val=val, patience=patience)
+    return fitting.run(module, settings, train, SETTINGS, seed=seed, epochs=epochs, **(options or {}))
 
 
 def inputs_of(model, data):
@@ -90,17 +94,41 @@ def test_a_seed_gives_one_model(model):
     assert history.equals(same_history)
 
 
-def test_another_process_gives_the_same_bits():
-    script = "from tests.test_train import *; print(fingerprint())"
+def test_another_process_gives_the_same_bits_and_shows_on_a_terminal_how_far_it_is():
+    script = """if True:
+        from pipeline.command import run
+        from tests.test_train import fingerprint
+        run(fingerprint, arguments=["fingerprint"])
+    """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    assert done.stdout == fingerprint() + "\n"
+    ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, stderr=terminal, text=True
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:
+            pass  # So Linux tells that the other end was closed.
+        printed = process.stdout.read()
+    os.close(ours)
+    shown = shown.decode()
+    assert process.returncode == 0, shown
+    assert all(re.search(rf"epoch {epoch}/3: +\d+%\|", shown) for epoch in (1, 2, 3)), "the bar, with the epoch"
+    assert re.search(r"100%\|.* 9/9 ", shown), "three epochs of three steps"
+    assert all(shown.count(f"epoch {epoch}/3  train_loss") == 1 for epoch in (1, 2, 3)), "the log's lines, once"
+    assert printed == fingerprint_of(*fitted("baseline", epochs=3)) + "\n"
 
 
 def fingerprint():
-    network, history = fitted("baseline", epochs=3)
+    """Train, and print what must not differ between two processes."""
+    print(fingerprint_of(*fitted("baseline", epochs=3)))
+
+
+def fingerprint_of(network, history):
     return fitting.weights_sha256(network) + history.to_csv(index=False)
 
 
@@ -151,6 +179,76 @@ def test_logits_are_the_outputs_of_any_number_of_examples(model):
     assert logits == pytest.approx(outputs(network, inputs_of(model, data)), abs=1e-5)
 
 
+# The loss and the steps down it
+
+
+def losses(labels, logits):
+    """{name: loss of each example}, by the formulas; of the focal loss, Lin et al. 2017, equation 4 with gamma = 2."""
+    wrong = np.where(labels == 1, 1 - expit(logits), expit(logits))
+    cross_entropy = -np.log(1 - wrong)
+    weights = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+    return {
+        "cross_entropy": cross_entropy,
+        "weighted_cross_entropy": weights * cross_entropy,
+        "focal": wrong**2 * cross_entropy,
+    }
+
+
+def adam(gradients, m=0.0, v=0.0):
+    for step, gradient in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        yield (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-7)
+
+
+def sgd(gradients, velocity=0.0):
+    for gradient in gradients:
+        velocity = 0.9 * velocity + gradient
+        yield velocity
+
+
+def rmsprop(gradients, v=0.0):
+    for gradient in gradients:
+        v = 0.9 * v + 0.1 * gradient**2
+        yield gradient / np.sqrt(v + 1e-7)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "weighted_cross_entropy", "focal"])
+@pytest.mark.parametrize("optimizer", [adam, sgd, rmsprop])
+def test_fit_descends_the_loss_as_the_optimizer_does(optimizer, loss):
+    """A single weight, from which three steps over all examples are computed by hand; one in six is covid."""
+    labels = (np.arange(12) % 6 == 0).astype(np.float32)
+    features = np.linspace(-2, 3, 12) + labels
+    train = Examples(np.repeat(features[:, None, None], 2, axis=1).astype(np.float32), labels, labels.astype(str))
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    settings = SETTINGS | {"compute": {"bfloat16": False}}
+    chosen = {"learning_rate": 0.05, "batch_size": 12, "optimizer": optimizer.__name__, "loss": loss}
+    history = fitting.fit(network, chosen, train, transfer, settings, seed=1, epochs=3, val=train)
+
+    def slope(weight, step=1e-5):
+        up, down = (losses(labels, (weight + sign * step) * features)[loss].mean() for sign in (1, -1))
+        return (up - down) / (2 * step)
+
+    weight, slopes = 1.0, []
+    for _ in range(3):
+        slopes.append(slope(weight))
+        *_, move = optimizer(slopes)
+        weight -= 0.05 * move
+    assert network.get_weights()[0].item() == pytest.approx(weight, rel=1e-4) != 1
+    compiled = np.mean(network.loss(labels[:, None], features[:, None]))
+    unweighted = loss.removeprefix("weighted_")
+    assert compiled == pytest.approx(losses(labels, features)[unweighted].mean(), rel=1e-5)
+    shown = reference.log_loss(labels, expit(weight * features))
+    assert history["train_loss"].iloc[-1] == pytest.approx(shown, rel=1e-4), "unweighted cross-entropy"
+
+
+def test_the_learning_rate_falls_along_a_cosine_if_it_shall():
+    """40 examples of 16 make three steps; the rate is that after an epoch's last step."""
+    _, history = fitted("transfer", epochs=8, options={"decay": True}, learning_rate=0.01)
+    expected = 0.01 * (1 + np.cos(np.pi * np.arange(1, 9) / 8)) / 2
+    assert history["learning_rate"].to_numpy() == pytest.approx(expected, abs=1e-8)
+    assert history["learning_rate"].iloc[-1] < 1e-6
+
+
 # Class weights, scores of an epoch, early stopping
 
 
@@ -183,21 +281,8 @@ def test_rows_are_the_scores_at_the_end_of_each_epoch(model):
         def on_epoch_end(self, epoch, logs=None):
             kept.append(self.model.get_weights())
 
-    keras.utils.set_random_seed(1)
-    module = fitting.module_of(model)
-    network = module.build(hyperparameters(model, dropout=0.5), train.values, SETTINGS)
-    fitting.compile_(network, 0.01)
-    dataset, steps = fitting.inputs.batches(train, batch_size=8, epochs=3, seed=1, transform=module.transform(SETTINGS))
-    history = fitting.fit(
-        network,
-        dataset,
-        steps=steps,
-        epochs=3,
-        monitored=fitting.monitored(train, val, 1, module.plain),
-        class_weight={0: 0.2, 1: 5.0},
-        compute=SETTINGS["compute"],
-        callbacks=[Keep()],
-    )
+    changed = {"dropout": 0.5, "batch_size": 8, "learning_rate": 0.01}
+    network, history = fitted(model, epochs=3, train=train, options={"val": val, "stop": [Keep()]}, **changed)
     assert history["epoch"].tolist() == [1, 2, 3] and np.allclose(history["learning_rate"], 0.01)
     assert not np.array_equal(kept[0][-2], kept[2][-2])
     for row, weights in zip(history.to_dict("records"), kept, strict=True):
@@ -221,7 +306,7 @@ def test_early_stopping_restores_the_best_weights():
         for data in (examples("transfer", 40, seed=0), examples("transfer", 40, seed=1))
     )
     changed = {"learning_rate": 0.003, "dense_units": 64, "dropout": 0.0}
-    network, history = fitted("transfer", epochs=60, train=train, val=val, patience=3, **changed)
+    network, history = fitted("transfer", epochs=60, train=train, options={"val": val, "patience": 3}, **changed)
     best = int(history["val_loss"].argmin())
     assert 0 < best < len(history) - 1 and len(history) == best + 1 + 3 < 60
     loss = reference.log_loss(val.labels, expit(outputs(network, val.values[:, 0])))
@@ -257,41 +342,128 @@ def test_saved_and_reloaded_is_the_same_model(whole, tmp_path):
     assert not fitting.describe(network, reloaded[1], epochs=7)["reloaded_identical"].item()
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_layer_table_is_that_of_the_summary(model, whole, tmp_path):
+    if model == "transfer":
+        network = whole[0]
+    else:
+        films = examples("baseline", 4, seed=0).values
+        network = fitting.module_of("baseline").build(hyperparameters("baseline"), films, SETTINGS)
+    table, lines = fitting.layer_table(network), []
+    network.summary(print_fn=lines.append)
+    totals = dict(re.findall(r"(Total|Trainable) params: ([\d,]+)", "\n".join(lines)))
+    assert table["parameters"].sum() == int(totals["Total"].replace(",", ""))
+    assert table["trainable_parameters"].sum() == int(totals["Trainable"].replace(",", ""))
+    # In the reloaded network every layer has one output; the head's layers had been called before.
+    reloaded = fitting.save(network, tmp_path / "network.keras")
+    outputs = keras.Model(reloaded.input, [layer.output for layer in reloaded.layers])(np.zeros((1, SIZE, SIZE, 1)))
+    for row, layer, output in zip(table.to_dict("records"), reloaded.layers, outputs, strict=True):
+        assert (row["layer"], row["type"]) == (layer.name, type(layer).__name__)
+        assert row["output_shape"] == " x ".join(map(str, output.shape[1:]))
+        assert row["parameters"] == sum(weight.size for weight in layer.get_weights())
+
+
 # The stage
 
 
-def test_heldout_runs_then_the_final_one(tmp_path):
-    """The saved models give the table's val logits; the final run takes its epochs, and train's normalisation alone."""
+def written(folder, data):
+    """The caches and indexes of splits, as the stage's options name them."""
+    for split, part in data.items():
+        np.save(folder / f"{split}.npy", part.values)
+        labels = np.where(part.labels == 1, "covid", "normal")
+        pd.DataFrame({"file": part.files, "label": labels}).to_csv(folder / f"{split}.csv", index=False)
+    values = {split: folder / f"{split}.npy" for split in data}
+    return values | {f"{split}_index": folder / f"{split}.csv" for split in data}
+
+
+def settings_of(model, **training):
+    return SETTINGS | {"training": training, model: {"hyperparameters": hyperparameters(model)}}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_initial_run_takes_all_epochs_and_leaves_no_backup(model, tmp_path):
+    given = written(tmp_path, {"train": examples(model, 30, seed=0), "val": examples(model, 12, seed=1)})
+    outputs = {"backup": tmp_path / "backups" / "initial.npz", "history": tmp_path / "initial.csv"}
+    stage.initial(model=model, **given, settings=settings_of(model, epochs=3, patience=1), **outputs)
+    history = pd.read_csv(outputs["history"])
+    assert history["epoch"].tolist() == [1, 2, 3] and {"train_loss", "val_loss"} <= set(history)
+    assert not outputs["backup"].exists()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, backbone, tmp_path):
+    """The saved models give the table's val logits on the images."""
+    films = examples("baseline", 12, seed=1)
+    module, val, backbones = fitting.module_of(model), films, []
+    if model == "transfer":
+        backbones = [backbone]
+        features = transfer.pooled(keras.models.load_model(backbone)).predict(films.values[..., None], verbose=0)
+        val = Examples(features[:, None], films.labels, films.files)
+    runs = pd.DataFrame([(1, 5), (1, 6), (2, 5), (2, 6)], columns=["candidate", "seed"])
+    networks = {
+        which: tmp_path / "{}_candidate{}_seed{}.keras".format(model, *which) for which in runs.itertuples(index=False)
+    }
+    for place, file in enumerate(networks.values()):
+        keras.utils.set_random_seed(place)
+        fitting.save(module.build(hyperparameters(model), val.values, SETTINGS), file)
+    tables = {name: tmp_path / f"{name}.csv" for name in ("runs", "history", "predictions")}
+    for candidate, rows in runs.groupby("candidate"):
+        rows.assign(val_auc=candidate / 10).to_csv(tmp_path / f"{candidate}.csv", index=False)
+        pd.concat([rows.assign(epoch=1), rows.assign(epoch=2)]).to_csv(
+            tmp_path / f"{candidate}_epochs.csv", index=False
+        )
+    pd.DataFrame([hyperparameters(model) | {"candidate": 2}]).to_csv(tmp_path / "best.csv", index=False)
+    models = [tmp_path / "heldout" / f"{seed}.keras" for seed in (5, 6)]
+    stage.heldout(
+        model=model,
+        **written(tmp_path, {"val": val}),
+        best=tmp_path / "best.csv",
+        networks=list(networks.values()),
+        confirmed=[tmp_path / "1.csv", tmp_path / "2.csv"],
+        histories=[tmp_path / "1_epochs.csv", tmp_path / "2_epochs.csv"],
+        backbone=backbones,
+        settings=settings_of(model, selection_seeds=[5, 6]),
+        models=models,
+        **tables,
+    )
+    confirmed, history, predictions = map(pd.read_csv, tables.values())
+    assert confirmed["seed"].tolist() == [5, 6] and (confirmed["val_auc"] == 0.2).all()
+    assert history["seed"].tolist() == [5, 6, 5, 6] and history["epoch"].tolist() == [1, 1, 2, 2]
+    assert "candidate" not in {*confirmed, *history}
+    assert predictions["seed"].tolist() == [5] * 12 + [6] * 12
+    for file, (seed, rows) in zip(models, predictions.groupby("seed"), strict=True):
+        assert rows["file"].tolist() == films.files.tolist()
+        assert np.array_equal(rows["label"] == "covid", films.labels == 1)
+        heldout, confirmed = keras.models.load_model(file), keras.models.load_model(networks[2, seed])
+        weights = heldout.get_weights()[-len(confirmed.get_weights()) :]
+        assert all(map(np.array_equal, weights, confirmed.get_weights()))
+        logits = outputs(heldout, inputs_of("baseline", films))
+        assert rows["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-5)
+
+
+def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
+    """The median of their best epochs, rounded up; and the normalisation of train alone, though val is fitted too."""
     data = {"train": examples("baseline", 30, seed=0), "val": examples("baseline", 12, seed=1)}
     data["val"] = Examples(data["val"].values // 4, data["val"].labels, data["val"].files)
-    for split, part in data.items():
-        np.save(tmp_path / f"{split}.npy", part.values)
-        labels = np.where(part.labels == 1, "covid", "normal")
-        pd.DataFrame({"file": part.files, "label": labels}).to_csv(tmp_path / f"{split}.csv", index=False)
-    pd.DataFrame([hyperparameters("baseline")]).to_csv(tmp_path / "best.csv", index=False)
-    sources = {"train": "train.npy", "val": "val.npy", "train_index": "train.csv", "val_index": "val.csv"}
-    given = {name: tmp_path / file for name, file in (sources | {"best": "best.csv"}).items()}
-    given |= {"model": "baseline", "backbone": []}
-    given["settings"] = SETTINGS | {"training": {"heldout_seeds": [5, 6], "epochs": 2, "patience": 2}}
-
-    models = [tmp_path / f"{seed}.keras" for seed in (5, 6)]
-    stage.heldout(**given, models=models, runs=tmp_path / "runs.csv", predictions=tmp_path / "predictions.csv")
-    runs, predictions = pd.read_csv(tmp_path / "runs.csv"), pd.read_csv(tmp_path / "predictions.csv")
-    assert runs["seed"].tolist() == [5, 6] and predictions["seed"].tolist() == [5] * 12 + [6] * 12
-    assert not np.allclose(*(rows["logit"] for _, rows in predictions.groupby("seed"))), "each seed, a model of its own"
-    for file, (_, run), (_, rows) in zip(models, runs.iterrows(), predictions.groupby("seed"), strict=True):
-        assert rows["file"].tolist() == data["val"].files.tolist()
-        assert np.array_equal(rows["label"] == "covid", data["val"].labels == 1)
-        logits = outputs(keras.models.load_model(file), inputs_of("baseline", data["val"]))
-        assert rows["logit"].to_numpy() == pytest.approx(logits, abs=1e-5)
-        assert run["val_loss"] == pytest.approx(reference.log_loss(data["val"].labels, expit(logits)), rel=1e-4)
-
+    pd.DataFrame([hyperparameters("baseline") | {"candidate": 2}]).to_csv(tmp_path / "best.csv", index=False)
     pd.DataFrame({"best_epoch": [9, 1, 3, 2]}).to_csv(tmp_path / "runs.csv", index=False)
-    tables = {"history": tmp_path / "history.csv", "summary": tmp_path / "summary.csv"}
-    stage.final(**given, runs=tmp_path / "runs.csv", model_file=tmp_path / "final.keras", **tables)
-    history, summary = map(pd.read_csv, tables.values())
+    tables = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers")}
+    stage.final(
+        model="baseline",
+        **written(tmp_path, data),
+        best=tmp_path / "best.csv",
+        runs=tmp_path / "runs.csv",
+        backbone=[],
+        settings=SETTINGS,
+        backup=tmp_path / "backups" / "final.npz",
+        model_file=tmp_path / "final.keras",
+        **tables,
+    )
+    history, summary, layers = map(pd.read_csv, tables.values())
     assert len(history) == 3 == summary["epochs"].item() and not any(name.startswith("val") for name in history)
     final = keras.models.load_model(tmp_path / "final.keras")
     assert summary["weights_sha256"].item() == fitting.weights_sha256(final) and summary["reloaded_identical"].item()
+    assert layers["trainable_parameters"].sum() == summary["trainable_parameters"].item()
     layer = final.get_layer("normalisation")
     assert layer(data["train"].values.astype(np.float32)).numpy().mean() == pytest.approx(0, abs=1e-4)
+    assert not (tmp_path / "backups" / "final.npz").exists()

@@ -70,22 +70,51 @@ def _ratio_lines(config):
 
 
 def _space_lines(config, schema):
-    """What a schema cannot say of the search space: its values are ones that the hyperparameter may have, in order."""
-    for model, space in config["tune"]["space"].items():
+    """What a schema cannot say of the search: its values are ones that the hyperparameter may have, in order, and the
+    range of each can be extended to its bounds."""
+    tune = config["tune"]
+    trials = tune["rounds"] * tune["trials"]
+    if tune["candidates"] > trials:
+        yield f"tune.candidates: found {tune['candidates']}; expected at most {trials}, all trials of all rounds"
+    for model, space in tune["space"].items():
         hyperparameters = schema["properties"][model]["properties"]["hyperparameters"]["properties"]
         for name, dimension in space.items():
-            scale, values, definition = dimension["scale"], dimension["range"], hyperparameters[name]
-            key = f"tune.space.{model}.{name}"
-            if not all(Validator(definition).is_valid(value) for value in values):
-                yield f"{key}.range: found {values}; expected each {_allowed(definition)}"
-            elif values != sorted(set(values)):
-                yield f"{key}.range: found {values}; expected values in rising order"
-            elif scale != "list" and definition["type"] == "integer":
-                yield f"{key}.scale: found {scale!r}; expected list, for whole numbers"
-            elif scale != "list" and len(values) != 2:
-                yield f"{key}.range: found {values}; expected its two ends (or scale: list)"
-            elif scale == "log" and values[0] <= 0:
-                yield f"{key}.range: found {values}; expected ends above 0 (or scale: linear)"
+            # The first thing wrong is told: what follows it may be a consequence.
+            wrong = next(_dimension_lines(dimension, hyperparameters[name]), None)
+            if wrong:
+                yield f"tune.space.{model}.{name}.{wrong}"
+
+
+def _dimension_lines(dimension, definition):
+    """All that is wrong with a dimension of the search space, beginning with the part that is."""
+    scale = dimension["scale"]
+    if "enum" in definition and scale != "choice":
+        yield f"scale: found {scale!r}; expected choice, for names"
+    if "enum" not in definition and scale == "choice":
+        yield "scale: found 'choice'; expected linear, log or list, for numbers"
+    if scale == "choice" and "bounds" in dimension:
+        yield f"bounds: found {dimension['bounds']}; expected none, for scale: choice"
+    if scale != "choice" and "bounds" not in dimension:
+        yield "bounds: missing; expected the hard limits of the range (for scale: list, all values that it may take)"
+    for part in ("range", "bounds"):
+        values = dimension.get(part, [])
+        if not all(Validator(definition).is_valid(value) for value in values):
+            yield f"{part}: found {values}; expected each {_allowed(definition)}"
+        elif scale == "choice" and len(set(values)) < len(values):
+            yield f"{part}: found {values}; expected different values"
+        elif scale != "choice" and values != sorted(set(values)):
+            yield f"{part}: found {values}; expected values in rising order"
+        elif scale in ("linear", "log") and definition["type"] == "integer":
+            yield f"scale: found {scale!r}; expected list, for whole numbers"
+        elif scale in ("linear", "log") and len(values) != 2:
+            yield f"{part}: found {values}; expected its two ends (or scale: list)"
+        elif scale == "log" and values[0] <= 0:
+            yield f"{part}: found {values}; expected ends above 0 (or scale: linear)"
+    values, bounds = dimension["range"], dimension.get("bounds")
+    if scale == "list" and values not in (bounds[first:][: len(values)] for first in range(len(bounds))):
+        yield f"bounds: found {bounds}; expected a list in which the range {values} stands, without gaps"
+    if scale in ("linear", "log") and not bounds[0] <= values[0] < values[1] <= bounds[1]:
+        yield f"bounds: found {bounds}; expected limits around the range {values}"
 
 
 def _lines(error, schema):

@@ -46,9 +46,14 @@ def augment(images, seed, bounds):
     return tf.clip_by_value((images - mean) * contrast + mean + brightness, 0.0, 255.0)
 
 
-def of_cached(bounds):
+def transform(settings):
     """Augmentation of a batch as it is cached: (uint8 (batch, height, width), seed) -> float32, with a channel axis."""
-    return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, bounds)
+    return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, settings["augmentation"])
+
+
+def plain(images):
+    """Without augmentation: as they are cached."""
+    return images
 
 
 def _move(images, angle, right, down, zoom):

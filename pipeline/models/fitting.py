@@ -1,5 +1,6 @@
 """Fitting a model, whichever it is: compilation, one run, what is recorded an epoch, predictions, the hash."""
 
+import contextlib
 import hashlib
 import importlib
 
@@ -7,11 +8,16 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm as redirected
 
 from pipeline.command import log
 from pipeline.images import cache, inputs
 from pipeline.models import runtime
+from pipeline.models.backup import Backup, key_of
 from pipeline.statistics import metrics
+
+SCORED_AT_ONCE = 128  # examples
 
 
 def module_of(model):
@@ -19,47 +25,99 @@ def module_of(model):
     return importlib.import_module(f"pipeline.models.{model}")
 
 
-def run(module, hyperparameters, train, settings, *, seed, epochs, val=None, patience=None, statistics_from=None):
+def run(module, hyperparameters, train, settings, *, seed, epochs, statistics_from=None, **options):
     """Build the model anew from `seed` and fit it.
 
     Args:
-        train: Examples that are fitted.
-        val: Examples to monitor; needed for early stopping.
-        patience: epochs without a lower val loss before training stops and the best weights return; None: no early
-            stopping.
         statistics_from: Examples whose values give the normalisation; default: `train`.
+        **options: of `fit`.
 
     Returns:
         the fitted network, and its history: DataFrame, one row an epoch.
     """
     keras.utils.set_random_seed(seed)
     network = module.build(hyperparameters, (statistics_from or train).values, settings)
-    compile_(network, hyperparameters["learning_rate"])
-    dataset, steps = inputs.batches(
-        train,
-        batch_size=hyperparameters["batch_size"],
-        epochs=epochs,
-        seed=seed,
-        transform=module.transform(settings),
-    )
-    history = fit(
-        network,
-        dataset,
-        steps=steps,
-        epochs=epochs,
-        monitored=monitored(train, val, settings["seed"], module.plain),
-        class_weight=class_weights(train.labels),
-        compute=settings["compute"],
-        patience=patience,
-    )
-    return network, history
+    return network, fit(network, hyperparameters, train, module, settings, seed=seed, epochs=epochs, **options)
 
 
-def compile_(network, learning_rate):
-    """Adam on the cross-entropy of the logit: a sigmoid inside the network would saturate, its gradients vanish."""
-    network.compile(
-        optimizer=keras.optimizers.Adam(learning_rate), loss=keras.losses.BinaryCrossentropy(from_logits=True)
-    )
+def fit(
+    network,
+    hyperparameters,
+    train,
+    source,
+    settings,
+    *,
+    seed,
+    epochs,
+    val=None,
+    patience=None,
+    stop=(),
+    backup=None,
+    decay=False,
+):
+    """Compile a network and fit it in place.
+
+    Args:
+        hyperparameters: learning_rate, optimizer, loss, batch_size.
+        train: Examples that are fitted.
+        source: module with `transform(settings)` and `plain(values)`: what the network takes, augmented and not.
+        val: Examples to monitor; needed for early stopping.
+        patience: epochs without a lower val loss before training stops and the best weights return; None: no early
+            stopping.
+        stop: further callbacks that may stop the run by an epoch's scores.
+        backup: file from which a killed run goes on; none of the rule's outputs, since Snakemake deletes those.
+        decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017).
+
+    Returns:
+        history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
+        and augmentation, which no val loss compares with; so both train and val are scored alike at each epoch's end.
+    """
+    batch_size = int(hyperparameters["batch_size"])
+    steps = inputs.steps(len(train), batch_size)
+    compile_(network, hyperparameters, decay_steps=epochs * steps if decay else None)
+    scores = EpochScores(monitored(train, val, settings["seed"], source.plain), epochs)
+    callbacks, stopping, start = [scores, *stop], None, 0
+    if patience:
+        stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
+        callbacks.append(stopping)
+    if backup:
+        parameters = [weights_sha256(network), hyperparameters, settings, seed, epochs, patience, decay]
+        arrays = [array for part in (train, val) if part for array in (part.values, part.labels)]
+        kept = Backup(backup, key_of(parameters, arrays), scores, stopping)
+        if kept.finished:
+            kept.restore(network)
+            return pd.DataFrame(scores.rows)
+        callbacks.append(kept)
+        start = kept.epoch
+    training = inputs.Training(source.transform(settings), seed, epochs, start)
+    with runtime.bfloat16(settings["compute"]), progress(start, epochs, steps) as bar:
+        network.fit(
+            inputs.batches(train.values, train.labels, batch_size=batch_size, training=training),
+            steps_per_epoch=steps,
+            initial_epoch=start,
+            epochs=epochs,
+            class_weight=class_weights(train.labels) if hyperparameters["loss"] == "weighted_cross_entropy" else None,
+            callbacks=callbacks + bar,
+            shuffle=False,
+            verbose=0,
+        )
+    return pd.DataFrame(scores.rows)
+
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "sgd": lambda learning_rate: keras.optimizers.SGD(learning_rate, momentum=0.9),
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def compile_(network, hyperparameters, decay_steps=None):
+    """The optimizer, and the loss of the logit: a sigmoid inside the network would saturate, its gradients vanish."""
+    learning_rate, losses = hyperparameters["learning_rate"], keras.losses
+    if decay_steps:
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
+    loss = losses.BinaryFocalCrossentropy if hyperparameters["loss"] == "focal" else losses.BinaryCrossentropy
+    network.compile(optimizer=OPTIMIZERS[hyperparameters["optimizer"]](learning_rate), loss=loss(from_logits=True))
 
 
 def class_weights(labels):
@@ -69,39 +127,39 @@ def class_weights(labels):
 
 
 def monitored(train, val, seed, plain):
-    """{name: (inputs, labels)} that the history is computed on: val, and as many fixed, un-augmented train examples.
+    """{name: Examples} that the history is computed on: val, and as many fixed, un-augmented train examples.
 
     Where val is trained on too, a fifth of all.
     """
-    size = len(val) if val else len(train) // 5
-    sets = {"train": train.subset(size, seed)}
+    sets = {"train": train.subset(len(val) if val else len(train) // 5, seed)}
     if val:
         sets["val"] = val
-    return {name: (np.asarray(plain(examples.values)), examples.labels) for name, examples in sets.items()}
+    return {name: (plain(examples.values), examples.labels) for name, examples in sets.items()}
 
 
-def fit(network, dataset, *, steps, epochs, monitored, class_weight, compute, patience=None, callbacks=()):
-    """Fit a compiled network on `dataset`, which holds the batches of all epochs.
+@contextlib.contextmanager
+def progress(start, epochs, steps):
+    """On a terminal a bar with epoch, step, time left and the last scores; elsewhere nothing but the log's lines.
 
-    Returns:
-        history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
-        and augmentation, which no val loss compares with; so both train and val are scored alike at each epoch's end.
+    Yields:
+        list of the callback that moves it, if there is one.
     """
-    recorder = EpochScores(monitored, epochs)
-    stopping = []
-    if patience:
-        stopping = [keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)]
-    with runtime.bfloat16(compute):
-        network.fit(
-            dataset,
-            steps_per_epoch=steps,
-            epochs=epochs,
-            class_weight=class_weight,
-            callbacks=[recorder, *stopping, *callbacks],
-            shuffle=False,
-            verbose=0,
-        )
-    return pd.DataFrame(recorder.rows)
+    with tqdm(initial=start * steps, total=epochs * steps, unit="step", disable=None) as bar, redirected():
+        yield [] if bar.disable else [Progress(bar, epochs)]
+
+
+class Progress(keras.callbacks.Callback):
+    """Moves a tqdm bar by batches."""
+
+    def __init__(self, bar, epochs):
+        super().__init__()
+        self.bar, self.epochs = bar, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
 
 
 class EpochScores(keras.callbacks.Callback):
@@ -113,15 +171,19 @@ class EpochScores(keras.callbacks.Callback):
 
     def __init__(self, monitored, epochs):
         super().__init__()
-        self.monitored, self.epochs, self.rows = monitored, epochs, []
+        self.epochs, self.rows = epochs, []
+        self.monitored = {
+            name: (inputs.batches(values, batch_size=SCORED_AT_ONCE), labels)
+            for name, (values, labels) in monitored.items()
+        }
 
     def on_train_begin(self, logs=None):
         self.forward = _forward(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
-        for name, (values, labels) in self.monitored.items():
-            logits = _in_chunks(self.forward, values)
+        for name, (dataset, labels) in self.monitored.items():
+            logits = _outputs(self.forward, dataset)
             row |= {f"{name}_{metric}": value for metric, value in metrics.scores(labels, logits).items()}
         self.rows.append(row)
         # EarlyStopping reads val_loss from here.
@@ -137,7 +199,7 @@ def _shown(row):
 
 def logits(network, values):
     """The network's outputs in float32: (examples, ...) -> float64 (examples,)."""
-    return _in_chunks(_forward(network), values)
+    return _outputs(_forward(network), inputs.batches(values, batch_size=SCORED_AT_ONCE))
 
 
 def _forward(network):
@@ -145,12 +207,9 @@ def _forward(network):
     return tf.function(lambda values: network(values, training=False), input_signature=[signature])
 
 
-def _in_chunks(forward, values, size=128):
-    chunks = [values[start : start + size] for start in range(0, len(values), size)]
-    # Images are cached without their channel axis; a conversion a chunk keeps memory small.
-    chunks = [chunk[..., None] if chunk.ndim == 3 else chunk for chunk in chunks]
+def _outputs(forward, dataset):
     with runtime.float32():
-        outputs = [forward(tf.constant(chunk, tf.float32)) for chunk in chunks]
+        outputs = [forward(values) for values in dataset]
     return np.concatenate(outputs)[:, 0].astype(np.float64)
 
 
@@ -195,3 +254,15 @@ def describe(network, reloaded, epochs):
             "reloaded_identical": np.array_equal(logits(network, probe), logits(reloaded, probe)),
         }
     )
+
+
+def layer_table(network):
+    """One row a layer, as `network.summary()` prints it: layer, type, output shape, parameters, trainable ones."""
+
+    def row(layer):
+        shape = " x ".join(map(str, layer.output.shape[1:]))
+        trainable = sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights)
+        return [layer.name, type(layer).__name__, shape, layer.count_params(), trainable]
+
+    columns = ["layer", "type", "output_shape", "parameters", "trainable_parameters"]
+    return pd.DataFrame([row(layer) for layer in network.layers], columns=columns)

@@ -21,6 +21,7 @@ def ablate(runs: Path, table: Path, out: Path):
         label.set_fontweight("bold" if is_reference else "normal")
     axis.set_ylim(len(means) - 0.5, -0.5)
     axis.set_xlabel("val AUC")
+    axis.xaxis.get_major_locator().set_params(nbins=6)
     handles, labels = axis.get_legend_handles_labels()
     drawing.legend(handles[-2:], labels[-2:], loc="outside upper right", ncols=2)
     save(drawing, out)

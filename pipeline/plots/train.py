@@ -7,27 +7,34 @@ import pandas as pd
 from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, figure, save
 
+LABELS = {"loss": "cross-entropy (nats)", "auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}
+
 
 def train(history: Path, out: Path):
-    """Draw cross-entropy and AUC at the end of each epoch."""
+    """Draw the scores at the end of each epoch."""
     draw_history(pd.read_csv(history), out)
 
 
 def draw_history(table, file):
-    """Two panels: unweighted cross-entropy and AUC against the epoch, for train and, where it is held out, val."""
-    drawing, axes = figure(COLUMN, 1.7, 1, 2)
-    for axis, metric, label in zip(axes, ("loss", "auc"), ("cross-entropy (nats)", "AUC"), strict=True):
-        for name in ("train", "val"):
-            if f"{name}_{metric}" in table:
-                marker = "o" if len(table) < 10 else None
-                axis.plot(
-                    table["epoch"], table[f"{name}_{metric}"], color=COLOURS[name], marker=marker, ms=2, label=name
-                )
-        axis.set_xlabel("epoch")
+    """Unweighted cross-entropy and AUC against the epoch; where val is held out, its curves beside those of train,
+    sensitivity and specificity at probability 0.5, and the epoch of the lowest val cross-entropy."""
+    held_out = "val_loss" in table
+    drawing, axes = figure(COLUMN, 2.7 if held_out else 1.7, 2 if held_out else 1, 2, sharex=True, squeeze=False)
+    marker = "o" if len(table) < 10 else None
+    for axis, (metric, label) in zip(axes.flat, LABELS.items(), strict=False):
+        for name in ("train", "val") if held_out else ("train",):
+            scores = table[f"{name}_{metric}"]
+            axis.plot(table["epoch"], scores, color=COLOURS[name], marker=marker, ms=2, label=name)
+        if held_out and table["val_loss"].notna().any():
+            turn = table.loc[table["val_loss"].idxmin(), "epoch"]
+            axis.axvline(turn, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="lowest val")
         axis.set_ylabel(label)
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].set_ylim(0)
-    axes[1].legend()
+    axes[0, 0].set_ylim(0)
+    # One legend for all panels, above them: no curve lies under it.
+    drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     save(drawing, file)
 
 

@@ -1,29 +1,171 @@
 """Figures of the stage tune."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullLocator
 
 from pipeline.command import run
 from pipeline.plots.style import COLUMN, MODEL_COLOURS, figure, save
 
+MARKERS = "o^sDvP"  # of the rounds, in turn
+DIVERGED = 0.04  # height of the crosses in an axis, where no val AUC is to be shown
+ADDED = {"facecolor": "0.93", "edgecolor": "none"}  # what the search added to a range
 
-def tune(model: str, table: Path, best: Path, settings: dict, out: Path):
-    """Draw val AUC against each hyperparameter that was searched, the selected trial marked."""
+
+def tune(
+    model: str,
+    table: Path,
+    best: Path,
+    ranges: Path,
+    importance: Path,
+    axes_figure: Path,
+    progress_figure: Path,
+    importance_figure: Path,
+):
+    """Draw val AUC against each hyperparameter that was searched and against the trial; and the importance of each."""
     trials, (selected,) = pd.read_csv(table), pd.read_csv(best).to_dict("records")
-    space = settings["tune"]["space"][model]
-    drawing, axes = figure(COLUMN, 0.1 + 1.35 * -(-len(space) // 2), -(-len(space) // 2), 2, sharey=True)
-    for axis in axes.flat[len(space) :]:
+    chosen = trials[trials["trial"] == selected["trial"]]
+    draw_axes(trials, chosen, pd.read_csv(ranges).to_dict("records"), model, axes_figure)
+    draw_progress(trials, chosen, model, progress_figure)
+    draw_importance(pd.read_csv(importance), model, importance_figure)
+
+
+def draw_axes(trials, chosen, ranges, model, file):
+    """One panel a dimension of the search: val AUC of every trial, and how far the range was extended."""
+    rows = -(-len(ranges) // 2)
+    drawing, axes = figure(COLUMN, 0.35 + 1.35 * rows, rows, 2, sharey=True, squeeze=False)
+    for axis in axes.flat[len(ranges) :]:
         axis.set_axis_off()
-    for axis, (name, dimension) in zip(axes.flat, space.items(), strict=False):
-        axis.scatter(trials[name], trials["val_auc"], s=9, color=MODEL_COLOURS[model], label="trial")
-        axis.scatter(selected[name], selected["val_auc"], s=32, facecolors="none", edgecolors="black", label="selected")
-        axis.set_xscale("log" if dimension["scale"] == "log" else "linear")
+    for axis, dimension in zip(axes.flat, ranges, strict=False):
+        name = dimension["name"]
+        places = places_of(axis, dimension, trials)
+        scatter(axis, trials, places(trials[name]), model)
+        mark(axis, places(chosen[name]), chosen)
         axis.set_xlabel(name.replace("_", " "))
     for axis in axes[:, 0]:
         axis.set_ylabel("val AUC")
-    axes.flat[0].legend(loc="best")
-    save(drawing, out)
+    extended = any(dimension["extended_low"] > 0 or dimension["extended_high"] > 0 for dimension in ranges)
+    legend(drawing, axes.flat[0], [Patch(**ADDED, label="added to the range")] if extended else [])
+    save(drawing, file)
+
+
+def places_of(axis, dimension, trials):
+    """Scale, limits and ticks of an axis, shaded where the range was extended; a function from values to places."""
+    scale, ends = dimension["scale"], [float(dimension[end]) for end in ("final_low", "low", "high", "final_high")]
+    if scale in ("linear", "log"):
+        axis.set_xscale(scale)
+        axis.update_datalim([(ends[0], 0), (ends[3], 0)], updatey=False)  # all of the range is shown
+        if scale == "log":
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if math.log10(ends[3] / ends[0]) < 2 else (1,)))
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.xaxis.set_minor_locator(NullLocator())
+        shade(axis, *ends)
+        return lambda values: values
+    tried = set(trials[dimension["name"]])
+    if scale == "list":
+        values = sorted(tried | set(ends))
+        axis.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        first, low, high, last = map(values.index, ends)
+        shade(axis, first - 0.5, low - 0.5, high + 0.5, last + 0.5)
+    else:
+        values = sorted(tried)
+        axis.set_xticks(range(len(values)), [value.replace("_", "\n") for value in values])
+    axis.set_xlim(-0.5, len(values) - 0.5)
+    # The rounds side by side.
+    aside = 0.4 * ((trials["round"] - 0.5) / trials["round"].max() - 0.5)
+    return lambda given: given.map(values.index) + aside[given.index]
+
+
+def shade(axis, first, low, high, last):
+    """Mark the parts of the axis by which the range from `low` to `high` grew to that from `first` to `last`."""
+    for start, end in ((first, low), (high, last)):
+        if start < end:
+            axis.axvspan(start, end, **ADDED, zorder=0)
+
+
+def scatter(axis, trials, places, model):
+    """The trials at their places: a marker and a shade for each round, crosses at the bottom for diverged ones."""
+    rounds = int(trials["round"].max())
+    shades = LinearSegmentedColormap.from_list(model, ["white", MODEL_COLOURS[model], "black"])
+    for number in range(1, rounds + 1):
+        shown = (trials["round"] == number) & (trials["status"] == "finished")
+        axis.scatter(
+            places[shown],
+            trials["val_auc"][shown],
+            s=12,
+            marker=MARKERS[(number - 1) % len(MARKERS)],
+            color=shades(0.2 + 0.5 * number / rounds),
+            edgecolors="black",
+            linewidths=0.3,
+            label=f"round {number}",
+        )
+    axis.margins(y=0.15)  # room for the ring, and for the crosses below the other trials
+    diverged = trials["status"] == "diverged"
+    if diverged.any():
+        height = np.full(diverged.sum(), DIVERGED)
+        across = axis.get_xaxis_transform()
+        axis.scatter(
+            places[diverged],
+            height,
+            s=14,
+            marker="x",
+            color="black",
+            linewidths=0.9,
+            transform=across,
+            label="diverged",
+        )
+
+
+def mark(axis, places, chosen):
+    """A ring around the trial whose configuration was selected."""
+    axis.scatter(places, chosen["val_auc"], s=48, facecolors="none", edgecolors="black", label="selected")
+
+
+def legend(drawing, axis, further=()):
+    """What `axis` and its like show, above all axes."""
+    handles = [*axis.get_legend_handles_labels()[0], *further]
+    columns = len(handles) if len(handles) < 4 else -(-len(handles) // 2)
+    drawing.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2, handletextpad=0.3)
+
+
+def draw_progress(trials, chosen, model, file):
+    """Val AUC of each trial and the best so far; lines where a round ends."""
+    drawing, axis = figure(COLUMN, 1.9)
+    finished = trials[trials["status"] == "finished"]
+    so_far = finished.set_index("trial")["val_auc"].cummax().reindex(trials["trial"]).ffill()
+    axis.step(so_far.index, so_far, where="post", color="black", linewidth=0.9, label="best so far")
+    scatter(axis, trials, trials["trial"], model)
+    mark(axis, chosen["trial"], chosen)
+    for last in trials.groupby("round")["trial"].max().iloc[:-1]:
+        axis.axvline(last + 0.5, color="0.7", linewidth=0.6, linestyle="--", zorder=0)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.set_xlabel("trial")
+    axis.set_ylabel("val AUC")
+    legend(drawing, axis)
+    save(drawing, file)
+
+
+def draw_importance(table, model, file):
+    """The importance of each hyperparameter with its interval, the most important on top."""
+    drawing, axis = figure(COLUMN, 0.6 + 0.2 * len(table))
+    table = table.sort_values("importance")
+    heights = range(len(table))
+    axis.hlines(heights, table["ci_low"], table["ci_high"], color="0.4", linewidth=1)
+    axis.scatter(table["importance"], heights, s=18, color=MODEL_COLOURS[model], edgecolors="black", linewidths=0.4)
+    axis.set_yticks(heights, [name.replace("_", " ") for name in table["hyperparameter"]])
+    axis.set_ylim(-0.6, len(table) - 0.4)
+    axis.axvline(0, color="0.7", linewidth=0.6, zorder=0)
+    axis.set_xlabel("importance (drop of $R^2$ when permuted)")
+    if table["importance"].isna().all():
+        axis.set_title("not estimated: too few finished trials")
+    else:
+        axis.set_title(f"out-of-bag $R^2$ of the forest: {table['oob_r2'].iloc[0]:.2f}")
+    save(drawing, file)
 
 
 if __name__ == "__main__":

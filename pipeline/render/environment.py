@@ -37,8 +37,8 @@ def create(folder, build, **names):
         loader=jinja2.FileSystemLoader(folder),
         finalize=finalize,
     )
-    for show in (filters.number, filters.significant, filters.count, filters.percent, filters.interval, filters.digest):
-        environment.filters[show.__name__] = show
+    for name in ("number", "significant", "count", "setting", "percent", "interval", "digest"):
+        environment.filters[name] = getattr(filters, name)
 
     def section(name):
         write(environment, f"sections/{name}.tex.j2", build)

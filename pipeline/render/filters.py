@@ -30,6 +30,13 @@ def count(value):
     return _show(value, f"{value:.0f}")
 
 
+def setting(value):
+    """A hyperparameter, whichever it is: a name in words, a whole number whole, another with significant digits."""
+    if isinstance(value, Text):
+        return _show(value, value.replace("_", " "), "%s")
+    return count(value) if _checked(value).is_integer() else significant(value)
+
+
 def percent(value, digits=0):
     """A share as a percentage: 25 %."""
     return _show(value, f"{100 * _checked(value):z.{digits}f}", r"\qty{%s}{\percent}", "{} %")

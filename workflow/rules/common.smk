@@ -2,12 +2,11 @@
 
 from pipeline.command import InputError
 from pipeline.images import archive
+from pipeline.vocabulary import MODELS, SPLITS
 from workflow import settings
 from workflow.closure import code_of
 
-SPLITS = ["train", "val", "test"]
-MODELS = ["baseline", "transfer"]
-STUDIES = ["resolution", "normalisation", "augmentation"]
+STUDIES = ["resolution", "normalisation", "augmentation", "optimizer", "loss"]
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 
@@ -106,10 +105,31 @@ def weights_digest(wildcards):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def tune_jobs():
-    """(first, last) trial of each job: trials that last seconds share a process."""
-    trials, size = config["tune"]["trials"], config["tune"]["trials_per_job"]
-    return [(first, min(first + size - 1, trials)) for first in range(1, trials + 1, size)]
+def tune_jobs(model, rounds):
+    """The jobs of the first rounds, each by the beginning of its files: trials that last seconds share a process."""
+    trials, size = config["tune"]["trials"], config["tune"]["trials_per_job"][model]
+    return [
+        f"results/tune/{model}_{after // trials + 1}_{first + 1}-{min(first + size, after + trials)}"
+        for after in range(0, rounds * trials, trials)
+        for first in range(after, after + trials, size)
+    ]
+
+
+def cells_of(notebook):
+    """Digest of the cells of a notebook as they are written; their metadata and what they once put out do not count."""
+    cells = json.loads(notebook.read_text())["cells"]
+    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def tune_results(ending):
+    """What the trials of all rounds write, one file a job."""
+    return lambda wildcards: [f"{job}{ending}.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])]
+
+
+def tune_results_before(wildcards):
+    """What the trials of the earlier rounds write."""
+    return [f"{job}.csv" for job in tune_jobs(wildcards.model, int(wildcards.round) - 1)]
 
 
 def final_model(wildcards):

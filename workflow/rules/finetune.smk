@@ -24,18 +24,19 @@ rule finetune:
     threads: config["compute"]["threads"]
     params:
         settings=chosen(*FINETUNE_SETTINGS),
+        backups="results/backups/finetune/final",
         code=code_of("pipeline.finetune"),
     shell:
         "python -m pipeline.finetune final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--summary {input.summary} --settings {params.settings:q} --model-file {output.model} "
+        "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --model-file {output.model} "
         "--attempts {output.attempts} --history {output.history} --tuned-summary {output.summary} --log {log}"
 
 
 rule finetune_heldout:
     """The same schedule on train alone, from a held-out model, scored on val."""
     input:
-        model=tracked(f"results/train/transfer_heldout_{config['training']['heldout_seeds'][0]}.keras"),
+        model=tracked(f"results/train/transfer_heldout_{config['training']['selection_seeds'][0]}.keras"),
         train=tracked("results/data/train.npy"),
         val=tracked("results/data/val.npy"),
         train_index="tables/data/index_train.csv",
@@ -54,10 +55,12 @@ rule finetune_heldout:
         "results/benchmarks/finetune_heldout.tsv"
     threads: config["compute"]["threads"]
     params:
-        settings=chosen(*FINETUNE_SETTINGS, "training.heldout_seeds"),
+        settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
+        backups="results/backups/finetune/heldout",
         code=code_of("pipeline.finetune"),
     shell:
         "python -m pipeline.finetune heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--attempts {input.attempts} --settings {params.settings:q} --model-file {output.model} "
+        "--attempts {input.attempts} --settings {params.settings:q} --backups {params.backups} "
+        "--model-file {output.model} "
         "--table {output.table} --history {output.history} --predictions {output.predictions} --log {log}"

@@ -22,8 +22,15 @@ rule report:
             "tables/explore/normalisation.csv",
             *expand("tables/ablate/{study}.csv", study=STUDIES),
             *expand("tables/tune/{model}.csv", model=MODELS),
-            *expand("tables/tune/{model}_best.csv", model=MODELS),
-            *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["initial", "heldout", "model"]),
+            *expand(
+                "tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]
+            ),
+            *expand(
+                "tables/train/{model}_{table}.csv",
+                model=MODELS,
+                table=["initial", "smoothness", "gap", "heldout", "final", "model"],
+            ),
+            "tables/train/baseline_layers.csv",
             "tables/finetune/attempts.csv",
             "tables/finetune/heldout.csv",
             "tables/evaluate/thresholds.csv",
@@ -43,7 +50,7 @@ rule report:
             "figures/explore/normalisation.pdf",
             "figures/explore/augmentation.pdf",
             *expand("figures/ablate/{study}.pdf", study=STUDIES),
-            *expand("figures/tune/{model}.pdf", model=MODELS),
+            *expand("figures/tune/{model}{view}.pdf", model=MODELS, view=["", "_progress", "_importance"]),
             *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
             "figures/evaluate/confusion.pdf",
             "figures/evaluate/roc.pdf",

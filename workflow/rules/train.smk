@@ -1,4 +1,9 @@
-HELDOUT = expand("results/train/{{model}}_heldout_{seed}.keras", seed=config["training"]["heldout_seeds"])
+HELDOUT = expand("results/train/{{model}}_heldout_{seed}.keras", seed=config["training"]["selection_seeds"])
+NETWORKS = expand(
+    "results/tune/{{model}}_candidate{candidate}_seed{seed}.keras",
+    candidate=TUNE_CANDIDATES,
+    seed=config["training"]["selection_seeds"],
+)
 
 
 rule train_initial:
@@ -17,27 +22,31 @@ rule train_initial:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
+        backup="results/backups/train/{model}_initial.npz",
         code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train initial --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--history {output.history} --log {log}"
+        "--backup {params.backup} --history {output.history} --log {log}"
 
 
 rule train_heldout:
-    """The selected configuration on train alone, once a seed: the source of honest val outputs."""
+    """The selected configuration on train alone, once a selection seed: the source of honest val outputs."""
     input:
-        train=examples("train"),
         val=examples("val"),
-        train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
         best="tables/tune/{model}_best.csv",
+        networks=[ancient(file) for file in NETWORKS],
+        digests=[f"{file}.sha256" for file in NETWORKS],
+        confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
+        histories=expand("results/tune/{{model}}_candidate{candidate}_history.csv", candidate=TUNE_CANDIDATES),
         backbone=backbone,
         backbone_digest=backbone_digest,
     output:
         models=HELDOUT,
-        digests=[f"{model}.sha256" for model in HELDOUT],
+        digests=[f"{file}.sha256" for file in HELDOUT],
         runs="tables/train/{model}_heldout.csv",
+        history="tables/train/{model}_heldout_history.csv",
         predictions="tables/train/{model}_val_predictions.csv",
     log:
         "results/logs/train_heldout_{model}.log",
@@ -45,13 +54,14 @@ rule train_heldout:
         "results/benchmarks/train_heldout_{model}.tsv"
     threads: config["compute"]["threads"]
     params:
-        settings=chosen("seed", "compute", "training", "augmentation"),
+        settings=chosen("compute", "training.selection_seeds"),
         code=code_of_model("pipeline.train"),
     shell:
-        "python -m pipeline.train heldout --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--backbone {input.backbone} --settings {params.settings:q} --models {output.models} --runs {output.runs} "
-        "--predictions {output.predictions} --log {log}"
+        "python -m pipeline.train heldout --model {wildcards.model} --val {input.val[0]} "
+        "--val-index {input.val_index} --best {input.best} --networks {input.networks} "
+        "--confirmed {input.confirmed} --histories {input.histories} --backbone {input.backbone} "
+        "--settings {params.settings:q} --models {output.models} --runs {output.runs} "
+        "--history {output.history} --predictions {output.predictions} --log {log}"
 
 
 rule train_final:
@@ -70,6 +80,7 @@ rule train_final:
         digest="results/train/{model}.keras.sha256",
         history="tables/train/{model}_final.csv",
         summary="tables/train/{model}_model.csv",
+        layers="tables/train/{model}_layers.csv",
     log:
         "results/logs/train_final_{model}.log",
     benchmark:
@@ -77,16 +88,37 @@ rule train_final:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "augmentation"),
+        backup="results/backups/train/{model}_final.npz",
         code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train final --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} --runs {input.runs} "
-        "--backbone {input.backbone} --settings {params.settings:q} --model-file {output.model} "
-        "--history {output.history} --summary {output.summary} --log {log}"
+        "--backbone {input.backbone} --settings {params.settings:q} --backup {params.backup} "
+        "--model-file {output.model} --history {output.history} --summary {output.summary} "
+        "--layers {output.layers} --log {log}"
+
+
+rule train_curves:
+    """Whether the loss fell smoothly, and the gap between train and val."""
+    input:
+        initial="tables/train/{model}_initial.csv",
+        heldout="tables/train/{model}_heldout_history.csv",
+    output:
+        smoothness="tables/train/{model}_smoothness.csv",
+        gap="tables/train/{model}_gap.csv",
+    log:
+        "results/logs/train_curves_{model}.log",
+    benchmark:
+        "results/benchmarks/train_curves_{model}.tsv"
+    params:
+        code=code_of("pipeline.train_curves"),
+    shell:
+        "python -m pipeline.train_curves train_curves --initial {input.initial} --heldout {input.heldout} "
+        "--smoothness {output.smoothness} --gap {output.gap} --log {log}"
 
 
 rule train_figures:
-    """Cross-entropy and AUC at the end of each epoch."""
+    """The scores at the end of each epoch."""
     input:
         history="tables/train/{model}_{run}.csv",
     output:

@@ -1,0 +1,71 @@
+"""train_curves: what the histories say. It belongs to the stage train.
+
+A module of its own, with little behind it, so that no edit here trains anything again.
+
+Reads   tables/train/MODEL_initial.csv and MODEL_heldout_history.csv.
+Writes  tables/train/MODEL_smoothness.csv (does the loss fall smoothly?) and MODEL_gap.csv (train against val).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.command import run
+
+# A run is smooth if the loss rose in at most this share of its epochs, and never by more than this part of its fall.
+RISES = 0.2
+LARGEST_RISE = 0.1
+
+
+def train_curves(initial: Path, heldout: Path, smoothness: Path, gap: Path):
+    """Judge the initial run's curves, and measure the gap between train and val over all runs."""
+    first, selected = pd.read_csv(initial), pd.read_csv(heldout)
+    pd.DataFrame([smoothness_row(first, split) for split in ("train", "val")]).to_csv(smoothness, index=False)
+    runs = [("initial", None, first), *(("selected", seed, rows) for seed, rows in selected.groupby("seed"))]
+    pd.DataFrame([gap_row(run, seed, history) for run, seed, history in runs]).to_csv(gap, index=False)
+
+
+def smoothness_row(history, split):
+    """How the cross-entropy of `split` went from epoch to epoch.
+
+    Returns:
+        rises, the share of epochs in which it rose; largest_rise (nats), and as relative_rise part of its fall from
+        the first epoch to the lowest (above 1: it rose by more than it ever fell); the limits; verdict: smooth, uneven.
+    """
+    losses = history[f"{split}_loss"].to_numpy()
+    steps = np.diff(losses)
+    largest = max(0.0, steps.max(initial=0.0))
+    fall = losses[0] - losses.min()
+    relative = largest / fall if fall > 0 else np.inf
+    rises = float(np.mean(steps > 0)) if len(steps) else 0.0
+    return {
+        "split": split,
+        "epochs": len(losses),
+        "rises": rises,
+        "largest_rise": largest,
+        "relative_rise": relative,
+        "rises_limit": RISES,
+        "relative_rise_limit": LARGEST_RISE,
+        "verdict": "smooth" if rises <= RISES and relative <= LARGEST_RISE else "uneven",
+    }
+
+
+def gap_row(run, seed, history):
+    """Cross-entropy on val less that on train, at the epoch at which val loss turns (its lowest) and at the last."""
+    gap = history["val_loss"] - history["train_loss"]
+    turn = history["val_loss"].fillna(np.inf).idxmin()
+    return {
+        "run": run,
+        "seed": seed,
+        "epochs": len(history),
+        "turning_epoch": history.loc[turn, "epoch"],
+        "val_loss_at_turn": history.loc[turn, "val_loss"],
+        "gap_at_turn": gap.loc[turn],
+        "val_loss_at_end": history["val_loss"].iloc[-1],
+        "gap_at_end": gap.iloc[-1],
+    }
+
+
+if __name__ == "__main__":
+    run(train_curves)

@@ -1,0 +1,115 @@
+"""tune_trials: the training that the search asks for. It belongs to the stage tune.
+
+A module of its own, so that an edit of what is proposed or selected trains nothing again that it need not.
+
+Reads   tables/tune/MODEL_roundROUND.csv or results/tune/MODEL_candidates.csv; examples of train and val.
+Writes  results/tune/MODEL_ROUND_FIRST-LAST.csv (a row a trial), MODEL_candidateCANDIDATE.csv (a row a seed), its
+        history and its networks, MODEL_candidateCANDIDATE_seedSEED.keras; seconds in tables with `cost` in their names.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.command import log, run
+from pipeline.images import inputs
+from pipeline.models import fitting, runtime
+
+
+def trials(
+    model: str,
+    proposals: Path,
+    first: int,
+    last: int,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    backups: Path,
+    results: Path,
+    cost: Path,
+):
+    """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val."""
+    runtime.start(settings["compute"])
+    examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    rows, seconds, kept = [], [], []
+    for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
+        log.info("trial %s", ", ".join(f"{name} {value}" for name, value in trial.items()))
+        start = time.perf_counter()
+        kept.append(backups / f"{model}_trial{trial['trial']}.npz")
+        network, history = fit(model, trial, *examples, settings, trial["seed"], kept[-1])
+        rows.append(trial | {"parameters": network.count_params()} | outcome(history))
+        seconds.append({"trial": trial["trial"], "seconds": time.perf_counter() - start})
+    pd.DataFrame(rows).to_csv(results, index=False)
+    pd.DataFrame(seconds).to_csv(cost, index=False)
+    for file in kept:
+        file.unlink()
+
+
+def confirm(
+    model: str,
+    candidates: Path,
+    candidate: int,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    backups: Path,
+    models: list[Path],
+    results: Path,
+    history: Path,
+    cost: Path,
+):
+    """Train the configuration of a candidate on train anew, as a trial is, once with each selection seed."""
+    runtime.start(settings["compute"])
+    examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    (chosen,) = pd.read_csv(candidates).query("candidate == @candidate").to_dict("records")
+    rows, histories, seconds, kept = [], [], [], []
+    for seed, file in zip(settings["training"]["selection_seeds"], models, strict=True):
+        which = {"candidate": candidate, "seed": seed}
+        log.info("candidate %d, seed %d", candidate, seed)
+        start = time.perf_counter()
+        kept.append(backups / f"{model}_candidate{candidate}_seed{seed}.npz")
+        network, epochs = fit(model, chosen, *examples, settings, seed, kept[-1])
+        fitting.save(network, file)
+        rows.append(which | {"parameters": network.count_params(), "epochs": len(epochs)} | outcome(epochs))
+        histories.append(epochs.assign(**which)[[*which, *epochs]])
+        seconds.append(which | {"seconds": time.perf_counter() - start})
+    pd.DataFrame(rows).to_csv(results, index=False)
+    pd.concat(histories).to_csv(history, index=False)
+    pd.DataFrame(seconds).to_csv(cost, index=False)
+    for file in kept:
+        file.unlink()
+
+
+def fit(model, hyperparameters, train, val, settings, seed, backup):
+    """A network fitted on train with early stopping on val loss, and its history."""
+    return fitting.run(
+        fitting.module_of(model),
+        hyperparameters,
+        train,
+        settings,
+        seed=seed,
+        epochs=settings["training"]["epochs"],
+        val=val,
+        patience=settings["training"]["patience"],
+        backup=backup,
+    )
+
+
+def outcome(history):
+    """What a run's row says: status, the best epoch (least val loss), the scores there."""
+    metrics = ("loss", "auc", "accuracy", "sensitivity", "specificity")
+    columns = [f"{split}_{metric}" for split in ("train", "val") for metric in metrics]
+    if not np.isfinite(history[["train_loss", "val_loss"]]).all(axis=None):
+        return {"status": "diverged", "best_epoch": None} | dict.fromkeys(columns)
+    best = history.loc[history["val_loss"].idxmin()]
+    return {"status": "finished", "best_epoch": int(best["epoch"])} | {name: best[name] for name in columns}
+
+
+if __name__ == "__main__":
+    run(trials, confirm)
