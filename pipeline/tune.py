@@ -36,8 +36,10 @@ def propose(model: str, round: int, results: list[Path], settings: dict, proposa
     for name, value in settings[model]["hyperparameters"].items():
         trials[name] = value
     points = sobol(count, len(space), [settings["seed"], round])
-    for (name, parts), column in zip(regions(space, read(results), round).items(), points.T, strict=True):
-        trials[name] = [value_at(space[name], position_along(parts, point)) for point in column]
+    places = regions(space, read(results), round, count)
+    for (name, dimension), column in zip(space.items(), points.T, strict=True):
+        along = [position_along(parts[name], point) for parts, point in zip(places, column, strict=True)]
+        trials[name] = [value_at(dimension, position) for position in along]
     write(trials, proposals)
 
 
@@ -112,20 +114,21 @@ def extendable(dimension, side):
     return side != "" and dimension["range"][end[side]] != dimension["bounds"][end[side]]
 
 
-def regions(space, results, round):
-    """{name: intervals of positions} in which the points of a round lie.
+def regions(space, results, round, count):
+    """Where each of the `count` trials of a round lies: a list of {name: intervals of positions}.
 
-    In the first round, and where all trials so far diverged, the whole ranges. Else what was just added to a range or,
-    of a range that was not extended, a window around the best trial.
+    In the first round, and where all trials so far diverged: anywhere in the ranges. Else in a window around the best
+    trial; but where ranges were extended, the trials take turns to lie in what one of them gained. One at a time, since
+    a corner where all are new at once would tell little of each.
     """
     spaces = ranges(space, results, round)
     best = ranked(results).head(1).to_dict("records")
     if not best:
-        return {name: [interval(dimension)] for name, dimension in space.items()}
+        return [{name: [interval(dimension)] for name, dimension in space.items()}] * count
     *_, before, now = spaces
-    return {
-        name: added(before[name], dimension) or [window(dimension, best[0][name])] for name, dimension in now.items()
-    }
+    around = {name: [window(dimension, best[0][name])] for name, dimension in now.items()}
+    gained = [{name: parts} for name, dimension in now.items() if (parts := added(before[name], dimension))]
+    return [around | (gained[trial % len(gained)] if gained else {}) for trial in range(count)]
 
 
 def added(before, now):
