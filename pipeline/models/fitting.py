@@ -18,6 +18,7 @@ from pipeline.models.backup import Backup, key_of
 from pipeline.statistics import metrics
 
 SCORED_AT_ONCE = 128  # examples
+SHOWN = ("_loss", "_auc")
 
 
 def module_of(model):
@@ -161,6 +162,9 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.bar.update()
 
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.set_postfix_str(_shown(logs))
+
 
 class EpochScores(keras.callbacks.Callback):
     """Scores each monitored set in inference mode at the end of every epoch, and stops a run that has diverged.
@@ -186,15 +190,15 @@ class EpochScores(keras.callbacks.Callback):
             logits = _outputs(self.forward, dataset)
             row |= {f"{name}_{metric}": value for metric, value in metrics.scores(labels, logits).items()}
         self.rows.append(row)
-        # EarlyStopping reads val_loss from here.
-        logs.update({name: value for name, value in row.items() if name.endswith("_loss")})
+        # EarlyStopping reads val_loss from here, the progress bar what it shows.
+        logs.update({name: value for name, value in row.items() if name.endswith(SHOWN)})
         log.info("epoch %d/%d  %s", epoch + 1, self.epochs, _shown(row))
         if not all(np.isfinite(value) for name, value in row.items() if name.endswith("_loss")):
             self.model.stop_training = True
 
 
 def _shown(row):
-    return "  ".join(f"{name} {row[name]:.4f}" for name in row if name.endswith(("_loss", "_auc")))
+    return "  ".join(f"{name} {row[name]:.4f}" for name in row if name.endswith(SHOWN))
 
 
 def logits(network, values):
