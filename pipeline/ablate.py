@@ -65,6 +65,7 @@ def ablate(
             scores = {"train_auc": history["train_auc"].iloc[-1], "val_auc": scores["auc"], "val_loss": scores["loss"]}
             size = int(examples.values.shape[1])
             rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed, **scores})
+            rows[-1] |= {"images": len(examples), "epochs": budget["epochs"]}
             costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,8 @@ def variants(study, settings):
 def summary(runs):
     """One row a variant: mean and standard deviation of val AUC over seeds; paired difference from the reference.
 
-    The interval is Student's t of the differences, seed by seed; bytes is the memory of one float32 image.
+    The interval is Student's t of the differences, seed by seed; bytes is the memory of one float32 image; images
+    and epochs are those of training.
     """
     reference = runs[runs["reference"]].set_index("seed")["val_auc"]
     rows = []
@@ -120,6 +122,8 @@ def summary(runs):
                 "ci_low": low,
                 "ci_high": high,
                 "bytes": 4 * int(group["image_size"].iloc[0]) ** 2,
+                "images": group["images"].iloc[0],
+                "epochs": group["epochs"].iloc[0],
             }
         )
     return pd.DataFrame(rows)

@@ -21,6 +21,8 @@ def runs(aucs):
             "variant": variant,
             "reference": variant == next(iter(aucs)),
             "image_size": 64,
+            "images": 1344,
+            "epochs": 7,
             "seed": seed,
             "train_auc": 0.9,
             "val_auc": auc,
