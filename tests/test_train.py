@@ -24,8 +24,9 @@ from pipeline.models import fitting, runtime, transfer
 from tests.phantoms import phantom
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-runtime.start(SETTINGS["compute"])
+COMPUTE = {"threads": 2, "bfloat16": True}  # the number of threads is the process's, so all test files have one
+SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"compute": COMPUTE}
+runtime.start(COMPUTE)
 
 MODELS = ("baseline", "transfer")
 SMALL = {"batch_size": 16, "filters": 4, "dense_units": 8}
