@@ -17,11 +17,8 @@ import pandas as pd
 from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.images.augment import KINDS, NONE
-from pipeline.images.normalise import STRATEGIES
 from pipeline.models import baseline, fitting, runtime
 from pipeline.statistics import intervals, metrics
-
-LOSSES = ("weighted_cross_entropy", "cross_entropy", "focal")
 
 
 def ablate(
@@ -42,13 +39,13 @@ def ablate(
     """
     runtime.start(settings["compute"])
     budget = settings["ablate"]
-    small = {"filters": budget["filters"], "learning_rate": budget["optimizers"]["adam"], "optimizer": "adam"}
+    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
     rows, costs = [], []
-    for variant, reference, place, overrides in variants(study, settings):
+    for variant, reference, place, changed in variants(study, settings):
         examples = inputs.read(train[place], train_index).stratified(budget["images"], settings["seed"])
         held_out = inputs.read(val[place], val_index)
-        hyperparameters = settings["baseline"]["hyperparameters"] | small | overrides.get("hyperparameters", {})
-        augmentation = overrides.get("augmentation", settings["augmentation"])
+        hyperparameters = settings["baseline"]["hyperparameters"] | small | changed.get("hyperparameters", {})
+        augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:
             start = time.perf_counter()
             network, history = fitting.run(
@@ -74,29 +71,35 @@ def ablate(
     pd.DataFrame(costs).to_csv(cost, index=False)
 
 
+REFERENCES = {
+    "normalisation": "training_global",
+    "augmentation": "none",
+    "optimizer": "adam",
+    "loss": "weighted_cross_entropy",
+}
+
+
 def variants(study, settings):
     """(name, whether it is the reference, place of its cache, what it overrides) of each variant of a study."""
+    chosen = settings["ablate"]["variants"][study]
     if study == "resolution":
-        sizes = sorted(settings["ablate"]["resolutions"])
+        sizes = sorted(chosen)
         return [(f"{size} pixels", size == sizes[-1], place, {}) for place, size in enumerate(sizes)]
+    return [
+        (value.replace("_", " "), value == REFERENCES[study], 0, overrides(study, value, settings)) for value in chosen
+    ]
+
+
+def overrides(study, value, settings):
+    """The settings in which a variant differs from the study's other ones."""
     if study == "augmentation":
         bounds = settings["augmentation"]
-        kinds = {kind: NONE | {name: bounds[name] for name in names} for kind, names in KINDS.items()}
-        kinds = {"none": NONE, **kinds, "all": bounds}
-        return [(kind, kind == "none", 0, {"augmentation": chosen}) for kind, chosen in kinds.items()]
-    changed, reference = {
-        "normalisation": ([{"normalisation": name} for name in STRATEGIES], "training_global"),
-        "optimizer": (
-            # Each at a learning rate of its own: what one optimizer takes makes another stand still or diverge.
-            [{"optimizer": name, "learning_rate": rate} for name, rate in settings["ablate"]["optimizers"].items()],
-            "adam",
-        ),
-        "loss": ([{"loss": name} for name in LOSSES], "weighted_cross_entropy"),
-    }[study]
-    return [
-        (change[study].replace("_", " "), change[study] == reference, 0, {"hyperparameters": change})
-        for change in changed
-    ]
+        kinds = {kind.replace(" ", "_"): names for kind, names in KINDS.items()} | {"none": (), "all": tuple(NONE)}
+        return {"augmentation": NONE | {name: bounds[name] for name in kinds[value]}}
+    if study == "optimizer":
+        # Each at a learning rate of its own: what one optimizer takes makes another stand still or diverge.
+        return {"hyperparameters": {"optimizer": value, "learning_rate": settings["ablate"]["learning_rates"][value]}}
+    return {"hyperparameters": {study: value}}
 
 
 def summary(runs):

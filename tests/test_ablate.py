@@ -70,7 +70,7 @@ def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names,
         assert [hyperparameters[study].replace("_", " ") for hyperparameters in chosen] == names
     if study == "optimizer":
         rates = {each["optimizer"]: each["learning_rate"] for each in chosen}
-        assert rates == SETTINGS["ablate"]["optimizers"]
+        assert rates == SETTINGS["ablate"]["learning_rates"]
 
 
 def test_each_type_of_augmentation_is_tried_alone_and_all_together():

@@ -140,6 +140,12 @@ def test_several_problems_are_told_at_once_and_each_once():
             "a sum of 1, not 1.1",
         ),
         ("training: {selection_seeds: []}", "training.selection_seeds", "[]", "1 or more items"),
+        (
+            "ablate: {variants: {loss: [focal, cross_entropy]}}",
+            "ablate.variants.loss",
+            "['focal', 'cross_entropy']",
+            "weighted_cross_entropy among them",
+        ),
         ("training: {selection_seeds: [1, 1]}", "training.selection_seeds", "[1, 1]", "different"),
         (
             "tune: {space: {transfer: {dropout: {scale: lin}}}}",

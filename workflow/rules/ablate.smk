@@ -40,7 +40,18 @@ rule ablate:
         "results/benchmarks/ablate_{study}.tsv"
     threads: config["compute"]["threads"]
     params:
-        settings=chosen("seed", "compute", "augmentation", "baseline.hyperparameters", "ablate"),
+        settings=chosen(
+            "seed",
+            "compute",
+            "augmentation",
+            "baseline.hyperparameters",
+            "ablate.seeds",
+            "ablate.epochs",
+            "ablate.images",
+            "ablate.filters",
+            "ablate.learning_rates",
+            "ablate.variants.{study}",
+        ),
         code=code_of("pipeline.ablate"),
     shell:
         "python -m pipeline.ablate ablate --study {wildcards.study} --train {input.train} --val {input.val} "

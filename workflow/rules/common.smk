@@ -146,5 +146,6 @@ def ablate_digests(split):
 
 
 def ablate_files(split, study):
-    sizes = config["ablate"]["resolutions"] if study == "resolution" else [config["ablate"]["image_size"]]
+    resolutions = config["ablate"]["variants"]["resolution"]
+    sizes = resolutions if study == "resolution" else [config["ablate"]["image_size"]]
     return [f"results/ablate/{split}_{size}.npy" for size in sorted(sizes)]
