@@ -18,7 +18,7 @@ from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.images.augment import KINDS, NONE
 from pipeline.models import baseline, fitting, runtime
-from pipeline.statistics import intervals, metrics
+from pipeline.statistics import metrics, studies
 
 
 def ablate(
@@ -103,33 +103,8 @@ def overrides(study, value, settings):
 
 
 def summary(runs):
-    """One row a variant: mean and standard deviation of val AUC over seeds; paired difference from the reference.
-
-    The interval is Student's t of the differences, seed by seed; bytes is the memory of one float32 image; images
-    and epochs are those of training.
-    """
-    reference = runs[runs["reference"]].set_index("seed")["val_auc"]
-    rows = []
-    for variant, group in runs.groupby("variant", sort=False):
-        difference = group.set_index("seed")["val_auc"] - reference
-        low, high = intervals.paired_t(difference.to_numpy())
-        rows.append(
-            {
-                "variant": variant,
-                "reference": bool(group["reference"].iloc[0]),
-                "seeds": len(group),
-                "val_auc": group["val_auc"].mean(),
-                "val_auc_sd": group["val_auc"].std(),
-                "train_auc": group["train_auc"].mean(),
-                "difference": difference.mean(),
-                "ci_low": low,
-                "ci_high": high,
-                "bytes": 4 * int(group["image_size"].iloc[0]) ** 2,
-                "images": group["images"].iloc[0],
-                "epochs": group["epochs"].iloc[0],
-            }
-        )
-    return pd.DataFrame(rows)
+    """One row a variant, with bytes, the memory of one float32 image; images and epochs are those of training."""
+    return studies.summary(runs.assign(bytes=4 * runs["image_size"] ** 2), ["bytes", "images", "epochs"])
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ The backbone need see each view only once: a head is then trained on cached feat
 
 Reads   the weights (ImageNet's, a file, or none for the demo); the caches of train and val.
 Writes  results/features/backbone.keras; results/features/{train,val}.npy, float32 (images, 1 + views, channels):
-        pooled, the plain image first, then the augmented views.
+        pooled, the plain image first, then the augmented views; results/features/{train,val}_cost.csv.
 """
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from pipeline.command import InputError, log, run
@@ -55,7 +57,7 @@ def backbone(weights: list[Path], settings: dict, model_file: Path):
     log.info("backbone: %s parameters, output %s", f"{network.count_params():,}", network.output_shape[1:])
 
 
-def features(backbone: Path, images: Path, split: str, settings: dict, out: Path):
+def features(backbone: Path, images: Path, split: str, settings: dict, out: Path, cost: Path):
     """The backbone's pooled features of one split: of the plain images and of `views` augmented ones of each."""
     import keras
     import tensorflow as tf
@@ -84,6 +86,7 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
             filled[start : start + BATCH, view] = compute(batch, start)
             progress.update(len(batch))
 
+    start = time.perf_counter()
     with tqdm(total=len(plain) * (1 + views), unit="image", disable=None) as progress:
         # The plain images are what val is scored on: float32. The views are for training alone.
         fill(0, lambda batch, start: forward(batch))
@@ -92,6 +95,9 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
                 fill(view, lambda batch, start, view=view: forward_augmented(batch, (seed, view * len(plain) + start)))
     filled.flush()
     cache.seal(out)
+    seconds = time.perf_counter() - start
+    log.info("features of %s: %.0f images/s a view", split, len(plain) * (1 + views) / seconds)
+    pd.DataFrame({"model": ["transfer"], "part": "features", "seconds": seconds}).to_csv(cost, index=False)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 Reads   results/train/transfer.keras and a held-out model; the caches of train and val.
 Writes  results/finetune/transfer.keras (the unchanged model if rejected) and results/finetune/transfer_heldout.keras;
-        tables/finetune/attempts.csv, history.csv, model.csv; heldout.csv, val_predictions.csv.
+        tables/finetune/attempts.csv, history.csv, model.csv; heldout_history.csv, val_predictions.csv;
+        results/finetune/final_cost.csv and heldout_cost.csv. In a history, epoch 0 is the model as it came.
 """
 
 import shutil
+import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
@@ -31,12 +34,14 @@ def final(
     attempts: Path,
     history: Path,
     tuned_summary: Path,
+    cost: Path,
 ):
     """Fine-tune the final model on train + val for as many epochs as its head was trained.
 
     Judged by the training metric alone: an attempt after which the cross-entropy on a fixed subset of the training
     examples rose is rejected, and the learning rate divided.
     """
+    start = time.perf_counter()
     runtime.start(settings["compute"])
     examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
     epochs = int(pd.read_csv(summary)["epochs"].item())
@@ -67,6 +72,7 @@ def final(
     pd.DataFrame(rows).to_csv(attempts, index=False)
     pd.concat(histories).to_csv(history, index=False)
     fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
+    write_cost(start, cost)
     shutil.rmtree(backups)
 
 
@@ -81,17 +87,16 @@ def heldout(
     settings: dict,
     backups: Path,
     model_file: Path,
-    table: Path,
     history: Path,
     predictions: Path,
+    cost: Path,
 ):
     """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps."""
+    start = time.perf_counter()
     runtime.start(settings["compute"])
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
     network = load(model, settings["seed"])
-    before = metrics.scores(val_examples.labels, fitting.logits(network, val_examples.values))
     schedule = pd.read_csv(attempts).iloc[-1]
-    rows = pd.DataFrame(columns=["epoch"])
     if schedule["verdict"] == "kept":
         _, rows = fine_tune(
             network,
@@ -102,22 +107,21 @@ def heldout(
             backups / "heldout.npz",
             val=val_examples,
         )
+    else:
+        rows = pd.DataFrame([scored(network, train_examples, settings, val_examples)])
     fitting.save(network, model_file)
-    logits = fitting.logits(network, val_examples.values)
-    after = metrics.scores(val_examples.labels, logits)
-    pd.DataFrame(
-        {
-            "val_auc_head": [before["auc"]],
-            "val_auc_finetuned": after["auc"],
-            "val_loss_head": before["loss"],
-            "val_loss_finetuned": after["loss"],
-            "verdict": schedule["verdict"],
-        }
-    ).to_csv(table, index=False)
     rows.to_csv(history, index=False)
+    logits = fitting.logits(network, val_examples.values)
     seed = settings["training"]["selection_seeds"][0]
     fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
+    write_cost(start, cost)
     shutil.rmtree(backups, ignore_errors=True)
+
+
+def write_cost(start, cost):
+    """Seconds since `start`."""
+    seconds = time.perf_counter() - start
+    pd.DataFrame({"model": ["transfer"], "part": "fine-tuning", "seconds": seconds}).to_csv(cost, index=False)
 
 
 def load(model, seed):
@@ -131,11 +135,11 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
 
     Returns:
         dict: epochs run, cross-entropy and AUC on the fixed subset of `examples` before and after, verdict (kept,
-        dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history.
+        dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history, from
+        epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
-    values, labels = fitting.monitored(examples, val, settings["seed"], augment.plain)["train"]
-    before = metrics.scores(labels, fitting.logits(network, values))
+    before = scored(network, examples, settings, val)
     history = fitting.fit(
         network,
         hyperparameters,
@@ -145,23 +149,32 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         seed=settings["seed"],
         epochs=epochs,
         val=val,
-        stop=[StopAtDrop(before["loss"] + settings["finetune"]["drop"])],
+        stop=[StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
         backup=backup,
     )
     after = history.iloc[-1]
-    if not after["train_loss"] <= before["loss"] + settings["finetune"]["drop"]:
+    if not after["train_loss"] <= before["train_loss"] + settings["finetune"]["drop"]:
         verdict = "dropped"
     else:
-        verdict = "kept" if after["train_loss"] < before["loss"] else "no gain"
+        verdict = "kept" if after["train_loss"] < before["train_loss"] else "no gain"
     outcome = {
         "epochs": len(history),
-        "loss_before": before["loss"],
+        "loss_before": before["train_loss"],
         "loss_after": after["train_loss"],
-        "auc_before": before["auc"],
+        "auc_before": before["train_auc"],
         "auc_after": after["train_auc"],
         "verdict": verdict,
     }
-    return outcome, history
+    return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
+
+
+def scored(network, examples, settings, val):
+    """The row of a history for the network as it is: epoch 0."""
+    row = {"epoch": 0, "learning_rate": np.nan}
+    for name, (values, labels) in fitting.monitored(examples, val, settings["seed"], augment.plain).items():
+        scores = metrics.scores(labels, fitting.logits(network, values))
+        row |= {f"{name}_{metric}": value for metric, value in scores.items()}
+    return row
 
 
 class StopAtDrop(keras.callbacks.Callback):

@@ -5,9 +5,10 @@ Writes  tables/train/MODEL_initial.csv (history of thirty epochs, val held out);
         results/train/MODEL_heldout_SEED.keras, tables/train/MODEL_heldout.csv, MODEL_heldout_history.csv and
         MODEL_val_predictions.csv (the selected configuration on train alone: the source of honest val outputs);
         results/train/MODEL.keras, tables/train/MODEL_final.csv, MODEL_model.csv and MODEL_layers.csv (train + val,
-        epochs fixed).
+        epochs fixed); results/train/MODEL_cost.csv.
 """
 
+import time
 from pathlib import Path
 
 import keras
@@ -25,15 +26,23 @@ def initial(
     val: Path,
     train_index: Path,
     val_index: Path,
+    start: list[Path],
     settings: dict,
     backup: Path,
     history: Path,
 ):
-    """Train with the starting hyperparameters for all epochs, val held out, without early stopping."""
+    """Train with the starting hyperparameters for all epochs, val held out, without early stopping.
+
+    Args:
+        start: selected hyperparameters of another model, which replace the configuration's where both models have them.
+    """
     runtime.start(settings["compute"])
+    hyperparameters = settings[model]["hyperparameters"]
+    for best in map(fitting.read_best, start):
+        hyperparameters |= {name: best[name] for name in hyperparameters if name in best}
     _, rows = fitting.run(
         fitting.module_of(model),
-        settings[model]["hyperparameters"],
+        hyperparameters,
         inputs.read(train, train_index),
         settings,
         seed=settings["seed"],
@@ -99,6 +108,7 @@ def final(
     history: Path,
     summary: Path,
     layers: Path,
+    cost: Path,
 ):
     """Train the selected configuration anew on train + val for the epochs found, without early stopping.
 
@@ -108,6 +118,7 @@ def final(
     module = fitting.module_of(model)
     train_examples = inputs.read(train, train_index)
     epochs = int(np.ceil(pd.read_csv(runs)["best_epoch"].median()))
+    started = time.perf_counter()
     network, rows = fitting.run(
         module,
         fitting.read_best(best),
@@ -118,11 +129,14 @@ def final(
         statistics_from=train_examples,
         backup=backup,
     )
+    seconds = {"final run": time.perf_counter() - started}
     whole = module.whole(network, backbone)
+    seconds["prediction"] = fitting.seconds_to_predict(whole, 1000)
     reloaded = fitting.save(whole, model_file)
     rows.to_csv(history, index=False)
     fitting.describe(whole, reloaded, epochs).to_csv(summary, index=False)
     fitting.layer_table(whole).to_csv(layers, index=False)
+    pd.DataFrame({"model": model, "part": seconds.keys(), "seconds": seconds.values()}).to_csv(cost, index=False)
     backup.unlink()
 
 

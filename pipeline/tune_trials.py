@@ -42,7 +42,8 @@ def trials(
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
         network, history = fit(model, trial, *examples, settings, trial["seed"], kept[-1])
         rows.append(trial | {"parameters": network.count_params()} | outcome(history))
-        seconds.append({"trial": trial["trial"], "seconds": time.perf_counter() - start})
+        took = {"model": model, "part": "search", "trial": trial["trial"], "seconds": time.perf_counter() - start}
+        seconds.append(took)
     pd.DataFrame(rows).to_csv(results, index=False)
     pd.DataFrame(seconds).to_csv(cost, index=False)
     for file in kept:
@@ -78,7 +79,8 @@ def confirm(
         fitting.save(network, file)
         rows.append(which | {"parameters": network.count_params(), "epochs": len(epochs)} | outcome(epochs))
         histories.append(epochs.assign(**which)[[*which, *epochs]])
-        seconds.append(which | {"seconds": time.perf_counter() - start})
+        took = {"model": model, "part": "confirmation", **which, "seconds": time.perf_counter() - start}
+        seconds.append(took)
     pd.DataFrame(rows).to_csv(results, index=False)
     pd.concat(histories).to_csv(history, index=False)
     pd.DataFrame(seconds).to_csv(cost, index=False)

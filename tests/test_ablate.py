@@ -9,6 +9,7 @@ from scipy import stats
 from pipeline import ablate
 from pipeline.images.inputs import Examples
 from pipeline.images.normalise import STRATEGIES
+from pipeline.statistics import studies
 
 with open("config/config.yaml") as file:
     SETTINGS = yaml.safe_load(file)
@@ -34,7 +35,7 @@ def runs(aucs):
 
 def test_differences_are_paired_by_seed():
     aucs = {"none": [0.90, 0.94, 0.91], "all": [0.92, 0.95, 0.94]}
-    table = ablate.summary(runs(aucs).sample(frac=1, random_state=0)).set_index("variant")
+    table = studies.summary(runs(aucs).sample(frac=1, random_state=0), ["epochs"]).set_index("variant")
     expected = stats.ttest_rel(aucs["all"], aucs["none"])
     interval = expected.confidence_interval(0.95)
     row = table.loc["all"]

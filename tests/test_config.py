@@ -8,6 +8,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+from pipeline.models import resnet50v2
 from workflow.settings import check, chosen
 
 ROOT = Path(__file__).parent.parent
@@ -212,6 +213,97 @@ def test_more_candidates_than_trials():
     assert problems("tune: {rounds: 2, trials: 2, candidates: 4}") == []
     message = problem("tune: {rounds: 2, trials: 2, candidates: 5}")
     assert message.startswith("tune.candidates: found 5; expected at most 4")
+
+
+def test_layers_are_those_of_keras():
+    """Names and order, and what is left of them by a cut anywhere."""
+    import keras
+
+    network = keras.applications.ResNet50V2(include_top=False, weights=None, input_shape=(64, 64, 3))
+
+    def layers(model):
+        return [layer.name for layer in model.layers[1:] if not layer.name.startswith("max_pooling2d")]
+
+    assert layers(network) == resnet50v2.LAYERS
+    for cut in resnet50v2.LAYERS:
+        left = keras.Model(network.input, network.get_layer(cut).output)
+        assert sorted(layers(left)) == sorted(resnet50v2.up_to(cut)), cut
+
+
+CUT = "transfer: {output_layer: conv4_block6_out}\n"
+UNFREEZE = "all, or a layer up to the last convolution below transfer.output_layer"
+MAP = "null, or a layer up to transfer.output_layer"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "key", "value", "said"),
+    [
+        # mistyped
+        ("transfer: {output_layer: conv4_block6_ot}", "transfer.output_layer", "conv4_block6_ot", "conv4_block6_out"),
+        ("transfer: {output_layer: Post_Relu}", "transfer.output_layer", "Post_Relu", "post_relu"),
+        ("finetune: {unfreeze_from: al}", "finetune.unfreeze_from", "al", "all"),
+        (
+            f"{CUT}finetune: {{unfreeze_from: conv4_blok1_preact_bn}}",
+            "finetune.unfreeze_from",
+            "conv4_blok1_preact_bn",
+            "conv4_block1_preact_bn",
+        ),
+        ("ablate: {variants: {cut: [post_relu, post_rellu]}}", "ablate.variants.cut.1", "post_rellu", "post_relu"),
+        ("gradcam: {layer: {transfer: post_rel}}", "gradcam.layer.transfer", "post_rel", "post_relu"),
+        # like no other
+        ("transfer: {output_layer: x}", "transfer.output_layer", "x", "a layer of ResNet50V2"),
+        ("ablate: {variants: {cut: [x, post_relu]}}", "ablate.variants.cut.0", "x", "a layer of ResNet50V2"),
+        ("finetune: {unfreeze_from: x}", "finetune.unfreeze_from", "x", f"{UNFREEZE} (post_relu)"),
+        ("gradcam: {layer: {transfer: x}}", "gradcam.layer.transfer", "x", f"{MAP} (post_relu)"),
+        # there, but not below the cut
+        (
+            f"{CUT}finetune: {{unfreeze_from: conv5_block1_out}}",
+            "finetune.unfreeze_from",
+            "conv5_block1_out",
+            f"{UNFREEZE} (conv4_block6_out)",
+        ),
+        (
+            f"{CUT}gradcam: {{layer: {{transfer: post_relu}}}}",
+            "gradcam.layer.transfer",
+            "post_relu",
+            f"{MAP} (conv4_block6_out)",
+        ),
+        # below it, but with nothing but frozen layers in between
+        ("finetune: {unfreeze_from: post_bn}", "finetune.unfreeze_from", "post_bn", f"{UNFREEZE} (post_relu)"),
+        (
+            f"{CUT}finetune: {{unfreeze_from: conv4_block6_out}}",
+            "finetune.unfreeze_from",
+            "conv4_block6_out",
+            f"{UNFREEZE} (conv4_block6_out)",
+        ),
+    ],
+)
+def test_layer_that_is_not_there(overlay, key, value, said):
+    message = problem(overlay)
+    assert message.startswith(f"{key}: found '{value}'; expected ")
+    if said in ["all", *resnet50v2.LAYERS]:
+        assert message.endswith(f"; did you mean {said}?")
+    else:
+        assert message.endswith(f"; expected {said}")
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "finetune: {unfreeze_from: conv5_block3_3_conv}",
+        f"{CUT}finetune: {{unfreeze_from: conv4_block6_3_conv}}\ngradcam: {{layer: {{transfer: conv4_block6_out}}}}",
+        f"{CUT}ablate: {{variants: {{cut: [conv4_block6_out, post_relu]}}}}",
+        "transfer: {output_layer: conv1_pad}",
+    ],
+)
+def test_layer_that_is_there(overlay):
+    assert problems(overlay) == []
+
+
+def test_layers_are_judged_by_a_cut_that_exists():
+    """What lies below a mistyped cut is not known."""
+    message = problem("transfer: {output_layer: post_rel}\ngradcam: {layer: {transfer: post_relu}}")
+    assert message.startswith("transfer.output_layer: ")
 
 
 @pytest.mark.parametrize(

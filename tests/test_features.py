@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.command import InputError
 from pipeline.features import backbone, features
-from pipeline.images import cache
+from pipeline.images import augment, cache
+from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime, transfer
 from tests.phantoms import phantom
 
@@ -165,7 +166,7 @@ def test_features_are_those_of_the_images(complete, donor, tmp_path):
     computed = {}
     for name, split in [("train", "train"), ("again", "train"), ("val", "val")]:
         out = tmp_path / "new" / f"{name}.npy"
-        features(tmp_path / "backbone.keras", tmp_path / "images.npy", split, SETTINGS, out)
+        features(tmp_path / "backbone.keras", tmp_path / "images.npy", split, SETTINGS, out, tmp_path / "cost.csv")
         computed[name] = cache.read(out)
         assert Path(f"{out}.sha256").read_text().strip() == hashlib.sha256(out.read_bytes()).hexdigest()
     train = computed["train"]
@@ -205,7 +206,50 @@ def test_views_are_of_the_image_in_their_row(tmp_path):
     still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0)}
     still["compute"] = {"threads": 2, "bfloat16": False}
     backbone([], still, tmp_path / "backbone.keras")
-    features(tmp_path / "backbone.keras", tmp_path / "images.npy", "train", still, tmp_path / "out.npy")
+    features(
+        tmp_path / "backbone.keras",
+        tmp_path / "images.npy",
+        "train",
+        still,
+        tmp_path / "out.npy",
+        tmp_path / "cost.csv",
+    )
     values = cache.read(tmp_path / "out.npy")
     for view in (1, 2):
         assert np.allclose(values[:, view], values[:, 0], rtol=1e-3, atol=1e-4 * np.abs(values).max())
+
+
+def test_training_on_cached_features_is_training_on_images(tmp_path):
+    """Without augmentation: the same weights, but for rounding, after the same batches and the same dropout."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(40) % 3 == 0).astype(np.float32)
+    images = np.stack([phantom(rng, "covid" if label else "normal", 32) for label in labels])
+    np.save(tmp_path / "images.npy", images)
+    compute = {"threads": 2, "bfloat16": False}
+    still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0), "compute": compute}
+    backbone([], still, tmp_path / "backbone.keras")
+    features(
+        tmp_path / "backbone.keras", tmp_path / "images.npy", "train", still, tmp_path / "f.npy", tmp_path / "c.csv"
+    )
+
+    chosen = {"dense_layers": 2, "dense_units": 8, "dropout": 0.4, "l2": 0.001, "batch_size": 16, "learning_rate": 0.01}
+    chosen |= {"optimizer": "adam", "loss": "weighted_cross_entropy"}
+    cached = Examples(cache.read(tmp_path / "f.npy"), labels, np.arange(40).astype(str))
+    uncached = Examples(images, labels, cached.files)
+
+    def head():
+        keras.utils.set_random_seed(1)
+        return transfer.build(chosen, cached.values, still)
+
+    untrained, alone, below = head(), head(), head()
+    network = transfer.whole(below, [tmp_path / "backbone.keras"])
+    frozen = network.get_layer("conv1_conv").get_weights()
+    histories = [
+        fitting.fit(trained, chosen, data, source, still, seed=2, epochs=3)
+        for trained, data, source in ((alone, cached, transfer), (network, uncached, augment))
+    ]
+    assert np.allclose(*histories, rtol=1e-3, atol=1e-4)
+    for trained, weight, start in zip(alone.get_weights(), below.get_weights(), untrained.get_weights(), strict=True):
+        assert np.allclose(trained, weight, atol=1e-3)
+        assert not np.allclose(trained, start, atol=5e-3)
+    assert all(map(np.array_equal, frozen, network.get_layer("conv1_conv").get_weights()))

@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from pipeline import finetune
 from pipeline.command import InputError
+from pipeline.finetune_gain import finetune_gain
 from pipeline.images import inputs
 from pipeline.models import fitting, runtime, transfer
 from tests.phantoms import phantom
@@ -35,7 +36,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finetune")
     keras.utils.set_random_seed(1)
     transfer.build_backbone(SIZE, CUT).save(folder / "backbone.keras")
-    head = transfer.build({"dense_units": 8, "dropout": 0.2, "l2": 0}, np.zeros((1, 1, 256)), None)
+    head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, np.zeros((1, 1, 256)), None)
     transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
     for seed, (split, count) in enumerate(COUNTS.items()):
         labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")
@@ -65,7 +66,7 @@ def normalises(network, name):
 # What is unfrozen
 
 
-@pytest.mark.parametrize("first", ["all", "conv2_block1_1_conv", "conv2_block1_3_conv", "dense"])
+@pytest.mark.parametrize("first", ["all", "conv2_block1_1_conv", "conv2_block1_3_conv", "dense1"])
 def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(folder, network, first):
     """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
     before = weights_of(network)
@@ -96,7 +97,7 @@ def test_an_unknown_layer_is_refused_with_near_names(network):
 
 def run(folder, out, learning_rate, attempts=3, drop=0.1):
     """The final run; what it wrote."""
-    names = {"attempts": "attempts.csv", "history": "history.csv", "tuned_summary": "model.csv"}
+    names = {"attempts": "attempts.csv", "history": "history.csv", "tuned_summary": "model.csv", "cost": "cost.csv"}
     files = {name: out / file for name, file in names.items()}
     finetune.final(
         folder / "model.keras",
@@ -150,7 +151,9 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
     assert not (rows["loss_after"] <= rows["loss_before"] + 0.1).any()
     # Stopped at the drop, after the first epoch.
-    assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 2]
+    assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 1, 2, 2]
+    before = dropped.history[dropped.history["epoch"] == 0]
+    assert before["train_loss"].to_numpy() == pytest.approx(loss, rel=1e-4)
 
 
 def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
@@ -162,7 +165,7 @@ def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
 def test_a_gain_is_kept(folder, network, tmp_path):
     kept = run(folder, tmp_path, 0.0003)
     (row,) = kept.attempts.to_dict("records")
-    assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history)
+    assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
     assert row["loss_after"] < row["loss_before"]
     assert train_scores(folder, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
     assert kept.tuned_summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
@@ -183,22 +186,85 @@ def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
 def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
     attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
     attempts.to_csv(tmp_path / "attempts.csv", index=False)
-    out = [tmp_path / name for name in ("backups", "model.keras", "heldout.csv", "history.csv", "predictions.csv")]
+    names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
+    backups, model, history, table, _ = out = [tmp_path / name for name in names]
     finetune.heldout(
         folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
     )
-    assert not out[0].exists()
-    tuned = keras.models.load_model(out[1])
+    assert not backups.exists()
+    tuned = keras.models.load_model(model)
     same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
     assert same == (verdict == "dropped")
 
-    row, predictions = pd.read_csv(out[2]).iloc[0], pd.read_csv(out[4])
-    assert row["verdict"] == verdict and (predictions["seed"] == 3).all()
+    rows, predictions = pd.read_csv(history), pd.read_csv(table)
+    assert rows["epoch"].tolist() == ([0, 1] if verdict == "kept" else [0])
+    assert (predictions["seed"] == 3).all()
     assert predictions["file"].tolist() == pd.read_csv(folder / "val.csv")["file"].tolist()
     labels = predictions["label"] == "covid"
     images = np.load(folder / "val.npy")[..., None].astype(np.float32)
-    for model, name in [(network, "head"), (tuned, "finetuned")]:
-        logits = model.predict(images, verbose=0)[:, 0].astype(np.float64)
-        assert row[f"val_loss_{name}"] == pytest.approx(log_loss(labels, expit(logits)), rel=1e-4)
-        assert row[f"val_auc_{name}"] == pytest.approx(roc_auc_score(labels, logits))
+    for scored, row in [(network, rows.iloc[0]), (tuned, rows.iloc[-1])]:
+        logits = scored.predict(images, verbose=0)[:, 0].astype(np.float64)
+        assert row["val_loss"] == pytest.approx(log_loss(labels, expit(logits)), rel=1e-4)
+        assert row["val_auc"] == pytest.approx(roc_auc_score(labels, logits))
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
+
+
+# What it is worth
+
+
+def predictions_of(logits, seed=3):
+    """Of a table of val predictions: the first half are normal."""
+    labels = np.repeat(["normal", "covid"], len(logits) // 2)
+    files = [f"val/{place}.png" for place in range(len(logits))]
+    return pd.DataFrame({"file": files, "label": labels, "seed": seed, "logit": logits})
+
+
+def gain_of(folder, head, finetuned):
+    """Row of tables/finetune/heldout.csv."""
+    head.to_csv(folder / "head.csv", index=False)
+    finetuned.to_csv(folder / "finetuned.csv", index=False)
+    pd.DataFrame({"verdict": ["dropped", "kept"]}).to_csv(folder / "attempts.csv", index=False)
+    finetune_gain(
+        *(folder / f"{name}.csv" for name in ("head", "finetuned", "attempts")), {"seed": 1}, folder / "t.csv"
+    )
+    return pd.read_csv(folder / "t.csv").iloc[0]
+
+
+def test_the_gain_is_that_of_the_same_head_on_the_same_images(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 100)
+    weak, strong = rng.normal(truth, 1), rng.normal(3 * truth, 1)
+    head = pd.concat([predictions_of(weak), predictions_of(strong, seed=4)])  # another seed's, which is left out
+    row = gain_of(tmp_path, head.sample(frac=1, random_state=0), predictions_of(strong))
+    assert row["verdict"] == "kept"
+    aucs = [roc_auc_score(truth, logits) for logits in (weak, strong)]
+    assert [row["val_auc_head"], row["val_auc_finetuned"]] == pytest.approx(aucs)
+    assert row["val_loss_head"] == pytest.approx(log_loss(truth, expit(weak)))
+    assert row["val_loss_finetuned"] == pytest.approx(log_loss(truth, expit(strong)))
+    assert row["difference"] == pytest.approx(aucs[1] - aucs[0])
+    # Against a bootstrap of its own, by the definition of the AUC.
+    interval = bootstrap_interval(weak, strong)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, abs=0.01)
+    assert 0 < row["ci_low"] < row["difference"] < row["ci_high"]
+
+
+def bootstrap_interval(weak, strong):
+    """Percentiles of the difference of AUCs, pairs of logits resampled within normal and covid alike."""
+
+    def gain(weak_normal, strong_normal, weak_covid, strong_covid):
+        return auc(strong_normal, strong_covid) - auc(weak_normal, weak_covid)
+
+    def auc(normal, covid):
+        return np.mean(covid[:, None] > normal[None])
+
+    rng, gains = np.random.default_rng(5), []
+    for _ in range(2000):
+        normal, covid = rng.integers(0, 100, 100), rng.integers(100, 200, 100)
+        gains.append(gain(weak[normal], strong[normal], weak[covid], strong[covid]))
+    return np.percentile(gains, [2.5, 97.5])
+
+
+def test_an_unchanged_model_gains_nothing(tmp_path):
+    logits = np.random.default_rng(0).normal(np.repeat([0, 1], 20), 1)
+    row = gain_of(tmp_path, predictions_of(logits), predictions_of(logits))
+    assert (row["difference"], row["ci_low"], row["ci_high"]) == (0, 0, 0)

@@ -385,10 +385,26 @@ def settings_of(model, **training):
 def test_the_initial_run_takes_all_epochs_and_leaves_no_backup(model, tmp_path):
     given = written(tmp_path, {"train": examples(model, 30, seed=0), "val": examples(model, 12, seed=1)})
     outputs = {"backup": tmp_path / "backups" / "initial.npz", "history": tmp_path / "initial.csv"}
-    stage.initial(model=model, **given, settings=settings_of(model, epochs=3, patience=1), **outputs)
+    stage.initial(model=model, **given, start=[], settings=settings_of(model, epochs=3, patience=1), **outputs)
     history = pd.read_csv(outputs["history"])
     assert history["epoch"].tolist() == [1, 2, 3] and {"train_loss", "val_loss"} <= set(history)
     assert not outputs["backup"].exists()
+
+
+def test_the_transfer_model_starts_from_what_the_search_found_for_the_baseline(tmp_path):
+    """Where both have the hyperparameter: its history is that of a run with these values."""
+    data = {"train": examples("transfer", 30, seed=0), "val": examples("transfer", 12, seed=1)}
+    given = written(tmp_path, data)
+    found = {"learning_rate": 0.02, "dropout": 0.1, "batch_size": 10, "dense_units": 6, "optimizer": "sgd"}
+    pd.DataFrame([hyperparameters("baseline") | found | {"candidate": 1}]).to_csv(tmp_path / "best.csv", index=False)
+    outputs = {"backup": tmp_path / "initial.npz", "history": tmp_path / "initial.csv"}
+    settings = settings_of("transfer", epochs=2, patience=1)
+    stage.initial(model="transfer", **given, start=[tmp_path / "best.csv"], settings=settings, **outputs)
+    seed, val = SETTINGS["seed"], {"val": data["val"]}
+    _, expected = fitted("transfer", seed, train=data["train"], options=val, **found)
+    assert pd.read_csv(outputs["history"]).to_numpy() == pytest.approx(expected.to_numpy())
+    _, otherwise = fitted("transfer", seed, train=data["train"], options=val)
+    assert expected["val_loss"].to_numpy() != pytest.approx(otherwise["val_loss"].to_numpy())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -448,7 +464,7 @@ def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
     data["val"] = Examples(data["val"].values // 4, data["val"].labels, data["val"].files)
     pd.DataFrame([hyperparameters("baseline") | {"candidate": 2}]).to_csv(tmp_path / "best.csv", index=False)
     pd.DataFrame({"best_epoch": [9, 1, 3, 2]}).to_csv(tmp_path / "runs.csv", index=False)
-    tables = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers")}
+    tables = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
     stage.final(
         model="baseline",
         **written(tmp_path, data),
@@ -460,7 +476,8 @@ def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
         model_file=tmp_path / "final.keras",
         **tables,
     )
-    history, summary, layers = map(pd.read_csv, tables.values())
+    history, summary, layers, cost = map(pd.read_csv, tables.values())
+    assert cost["part"].tolist() == ["final run", "prediction"] and (cost["seconds"] > 0).all()
     assert len(history) == 3 == summary["epochs"].item() and not any(name.startswith("val") for name in history)
     final = keras.models.load_model(tmp_path / "final.keras")
     assert summary["weights_sha256"].item() == fitting.weights_sha256(final) and summary["reloaded_identical"].item()

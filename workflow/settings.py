@@ -8,6 +8,8 @@ import os
 import yaml
 from jsonschema import Draft202012Validator, validators
 
+from pipeline.models import resnet50v2
+
 # JSON Schema takes 3.0 for an integer, which Python's range() refuses, and .nan for a number within any limits.
 Validator = validators.extend(
     Draft202012Validator,
@@ -32,7 +34,11 @@ def check(config, schema_file):
     errors = sorted(Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     lines = [line for error in errors for line in _lines(error, schema)]
     # `required` gives an error, and so all its lines, for each of several absent keys.
-    return list(dict.fromkeys(lines)) or [*_ratio_lines(config), *_space_lines(config, schema)]
+    return list(dict.fromkeys(lines)) or [
+        *_ratio_lines(config),
+        *_layer_lines(config),
+        *_space_lines(config, schema),
+    ]
 
 
 def chosen(config, *keys):
@@ -67,6 +73,36 @@ def _ratio_lines(config):
     total = sum(ratios.values())
     if not math.isclose(total, 1, abs_tol=1e-6):
         yield f"dataset.ratios: found {ratios}; expected a sum of 1, not {total:g}"
+
+
+def _layer_lines(config):
+    """Layers that ResNet50V2 does not have, or not below its cut: the stages themselves would say so hours later."""
+    of_network = "a layer of ResNet50V2"
+    for place, name in enumerate(config["ablate"]["variants"]["cut"]):
+        yield from _layer_line(f"ablate.variants.cut.{place}", name, resnet50v2.LAYERS, of_network)
+    cut, mapped = config["transfer"]["output_layer"], config["gradcam"]["layer"]["transfer"]
+    if cut not in resnet50v2.LAYERS:
+        yield from _layer_line("transfer.output_layer", cut, resnet50v2.LAYERS, of_network)
+        return
+    left = resnet50v2.up_to(cut)
+    # BatchNormalization stays frozen: with no convolution among them, nothing of the backbone would be trained.
+    convolutions = [place for place, name in enumerate(left) if name.endswith("_conv")]
+    yield from _layer_line(
+        "finetune.unfreeze_from",
+        config["finetune"]["unfreeze_from"],
+        ["all", *left[: max(convolutions, default=-1) + 1]],
+        f"all, or a layer up to the last convolution below transfer.output_layer ({cut})",
+    )
+    if mapped is not None:
+        below = f"null, or a layer up to transfer.output_layer ({cut})"
+        yield from _layer_line("gradcam.layer.transfer", mapped, left, below)
+
+
+def _layer_line(key, name, allowed, expected):
+    if name not in allowed:
+        # One that exists is no typing error.
+        hint = "" if name in resnet50v2.LAYERS else _did_you_mean(name, allowed)
+        yield f"{key}: found {name!r}; expected {expected}{hint}"
 
 
 def _space_lines(config, schema):

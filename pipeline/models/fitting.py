@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib
+import time
 
 import keras
 import numpy as np
@@ -204,6 +205,16 @@ def _shown(row):
 def logits(network, values):
     """The network's outputs in float32: (examples, ...) -> float64 (examples,)."""
     return _outputs(_forward(network), inputs.batches(values, batch_size=SCORED_AT_ONCE))
+
+
+def seconds_to_predict(network, count):
+    """Seconds that the outputs of `count` images take, by two batches of noise after one that warms up."""
+    images = np.random.default_rng(0).integers(0, 256, (2 * SCORED_AT_ONCE, *network.input_shape[1:3]), np.uint8)
+    forward = _forward(network)
+    _outputs(forward, inputs.batches(images[:SCORED_AT_ONCE], batch_size=SCORED_AT_ONCE))
+    start = time.perf_counter()
+    _outputs(forward, inputs.batches(images, batch_size=SCORED_AT_ONCE))
+    return (time.perf_counter() - start) / len(images) * count
 
 
 def _forward(network):

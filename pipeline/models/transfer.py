@@ -31,15 +31,17 @@ def transform(settings):
 
 
 def build(hyperparameters, values, settings):
-    """The head: pooled features (channels,) in, one logit out; a dense layer, dropout, the logit.
+    """The head: pooled features (channels,) in, one logit out; dense layers, dropout, the logit.
 
     Args:
-        hyperparameters: dense_units, dropout, l2.
+        hyperparameters: dense_layers, dense_units (of the first; each further one has half of them), dropout, l2.
         values: float32 (images, 1 + views, channels).
     """
     decay = keras.regularizers.L2(hyperparameters["l2"])
-    inputs = keras.Input(values.shape[2:], name="features")
-    x = layers.Dense(hyperparameters["dense_units"], activation="relu", kernel_regularizer=decay, name="dense")(inputs)
+    x = inputs = keras.Input(values.shape[2:], name="features")
+    for place in range(hyperparameters["dense_layers"]):
+        units = max(1, hyperparameters["dense_units"] // 2**place)
+        x = layers.Dense(units, activation="relu", kernel_regularizer=decay, name=f"dense{place + 1}")(x)
     x = layers.Dropout(hyperparameters["dropout"], name="dropout")(x)
     return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="head")
 

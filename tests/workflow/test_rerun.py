@@ -5,13 +5,15 @@ import os
 import pytest
 
 MODELS = ("baseline", "transfer")
-STUDIES = ("resolution", "normalisation", "augmentation", "optimizer", "loss")
+IMAGE_STUDIES = ("resolution", "normalisation", "augmentation", "optimizer", "loss")
+HEAD_STUDIES = ("head", "cut")
 FIGURES = {
     "explore_figures",
     "explore_inputs_figures",
     "evaluate_figures",
     "gradcam_figures",
-    *(f"ablate_figures {study}" for study in STUDIES),
+    "ablate_data_figures",
+    *(f"ablate_figures {study}" for study in IMAGE_STUDIES + HEAD_STUDIES),
     *(f"tune_figures {model}" for model in MODELS),
     *(f"train_figures {model} {run}" for model in MODELS for run in ("initial", "final")),
 }
@@ -26,7 +28,9 @@ def training_of(model):
     return search_of(model) | {f"{rule} {model}" for rule in ("train_initial", "train_heldout", "train_final")}
 
 
-ABLATE = {f"ablate {study}" for study in STUDIES}
+ABLATE = {f"ablate {study}" for study in IMAGE_STUDIES} | {"ablate_data"}  # what trains on images
+ABLATE_HEADS = {f"ablate_heads {study}" for study in HEAD_STUDIES}
+ABLATE_FEATURES = {f"ablate_features {split}" for split in ("train", "val")}
 ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
 FINETUNE = {"finetune", "finetune_heldout"}
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
@@ -61,14 +65,24 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
 @pytest.mark.parametrize(
     "name, old, new, expected",
     [
-        ("pipeline/statistics/intervals.py", "LEVEL = 0.95", "LEVEL = 0.9", {"evaluate", "explore"} | ABLATE),
+        (
+            "pipeline/statistics/intervals.py",
+            "LEVEL = 0.95",
+            "LEVEL = 0.9",
+            {"evaluate", "explore"} | ABLATE | ABLATE_HEADS,
+        ),
         ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | ABLATE),
         (
             "pipeline/models/transfer.py",
             "return values[:, 0]",
             "return values[:, 1]",
-            training_of("transfer") | FINETUNE | {"backbone", "features train", "features val", "gradcam"},
+            training_of("transfer")
+            | FINETUNE
+            | {"backbone", "features train", "features val", "gradcam", "ablate_data"}
+            | ABLATE_HEADS,
         ),
+        ("pipeline/ablate_heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
+        ("pipeline/ablate_data.py", "LEAST = 4", "LEAST = 5", {"ablate_data"}),
         (
             "pipeline/images/decode.py",
             "Resampling.BILINEAR",
@@ -124,6 +138,9 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             "rotation: 8",
             TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"},
         ),
+        ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"}),
+        ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS),
+        ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES),
         ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise
     ],
 )

@@ -38,6 +38,8 @@ rule ablate:
         "results/logs/ablate_{study}.log",
     benchmark:
         "results/benchmarks/ablate_{study}.tsv"
+    wildcard_constraints:
+        study="|".join(IMAGE_STUDIES),
     threads: config["compute"]["threads"]
     params:
         settings=chosen(
@@ -59,6 +61,105 @@ rule ablate:
         "--runs {output.runs} --table {output.table} --cost {output.cost} --log {log}"
 
 
+rule ablate_features:
+    """Pooled features of the plain images of train or val at every cut of the backbone."""
+    input:
+        backbone=tracked("results/features/backbone.keras"),
+        images=tracked("results/data/{split}.npy"),
+    output:
+        features="results/ablate/{split}_cuts.npz",
+        digest="results/ablate/{split}_cuts.npz.sha256",
+    log:
+        "results/logs/ablate_features_{split}.log",
+    benchmark:
+        "results/benchmarks/ablate_features_{split}.tsv"
+    wildcard_constraints:
+        split="train|val",
+    threads: config["compute"]["threads"]
+    params:
+        settings=chosen("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
+        code=code_of("pipeline.ablate_features"),
+    shell:
+        "python -m pipeline.ablate_features ablate_features --backbone {input.backbone[0]} --images {input.images[0]} "
+        "--settings {params.settings:q} --out {output.features} --log {log}"
+
+
+rule ablate_heads:
+    """One study of the transfer model: heads of every variant with every seed, on cached features of all of train."""
+    input:
+        train=ablate_head_features("train"),
+        val=ablate_head_features("val"),
+        train_index="tables/data/index_train.csv",
+        val_index="tables/data/index_val.csv",
+        backbone=tracked("results/features/backbone.keras"),
+    output:
+        runs="tables/ablate/{study}_runs.csv",
+        table="tables/ablate/{study}.csv",
+        cost="tables/ablate/{study}_cost.csv",
+    log:
+        "results/logs/ablate_heads_{study}.log",
+    benchmark:
+        "results/benchmarks/ablate_heads_{study}.tsv"
+    wildcard_constraints:
+        study="|".join(HEAD_STUDIES),
+    threads: config["compute"]["threads"]
+    params:
+        settings=chosen(
+            "seed",
+            "compute",
+            "transfer.hyperparameters",
+            "transfer.output_layer",
+            "ablate.seeds",
+            "ablate.head_epochs",
+            "ablate.variants.{study}",
+        ),
+        code=code_of("pipeline.ablate_heads"),
+    shell:
+        "python -m pipeline.ablate_heads ablate_heads --study {wildcards.study} --train {input.train[0]} "
+        "--val {input.val[0]} --train-index {input.train_index} --val-index {input.val_index} "
+        "--backbone {input.backbone[0]} --settings {params.settings:q} --runs {output.runs} --table {output.table} "
+        "--cost {output.cost} --log {log}"
+
+
+rule ablate_data:
+    """Both models on growing shares of train, for the same number of steps each, scored on val."""
+    input:
+        train_images=tracked(f"results/ablate/train_{config['ablate']['image_size']}.npy"),
+        val_images=tracked(f"results/ablate/val_{config['ablate']['image_size']}.npy"),
+        train_features=tracked("results/features/train.npy"),
+        val_features=tracked("results/features/val.npy"),
+        train_index="tables/data/index_train.csv",
+        val_index="tables/data/index_val.csv",
+    output:
+        runs="tables/ablate/data_runs.csv",
+        table="tables/ablate/data.csv",
+        cost="tables/ablate/data_cost.csv",
+    log:
+        "results/logs/ablate_data.log",
+    benchmark:
+        "results/benchmarks/ablate_data.tsv"
+    threads: config["compute"]["threads"]
+    params:
+        settings=chosen(
+            "seed",
+            "compute",
+            "augmentation",
+            "baseline.hyperparameters",
+            "transfer.hyperparameters",
+            "ablate.seeds",
+            "ablate.filters",
+            "ablate.learning_rates.adam",
+            "ablate.shares",
+            "ablate.data_epochs",
+        ),
+        code=code_of("pipeline.ablate_data"),
+    shell:
+        "python -m pipeline.ablate_data ablate_data --train-images {input.train_images[0]} "
+        "--val-images {input.val_images[0]} --train-features {input.train_features[0]} "
+        "--val-features {input.val_features[0]} --train-index {input.train_index} --val-index {input.val_index} "
+        "--settings {params.settings:q} --runs {output.runs} --table {output.table} --cost {output.cost} --log {log}"
+
+
 rule ablate_figures:
     """Val AUC of every run of a study."""
     input:
@@ -74,3 +175,21 @@ rule ablate_figures:
         code=code_of("pipeline.plots.ablate"),
     shell:
         "python -m pipeline.plots.ablate ablate --runs {input.runs} --table {input.table} --out {output} --log {log}"
+
+
+rule ablate_data_figures:
+    """Val AUC of both models against the number of images that they are trained on."""
+    input:
+        runs="tables/ablate/data_runs.csv",
+        table="tables/ablate/data.csv",
+    output:
+        "figures/ablate/data.pdf",
+    log:
+        "results/logs/ablate_data_figures.log",
+    benchmark:
+        "results/benchmarks/ablate_data_figures.tsv"
+    params:
+        code=code_of("pipeline.plots.ablate_data"),
+    shell:
+        "python -m pipeline.plots.ablate_data ablate_data --runs {input.runs} --table {input.table} --out {output} "
+        "--log {log}"

@@ -6,7 +6,9 @@ from pipeline.vocabulary import MODELS, SPLITS
 from workflow import settings
 from workflow.closure import code_of
 
-STUDIES = ["resolution", "normalisation", "augmentation", "optimizer", "loss"]
+IMAGE_STUDIES = ["resolution", "normalisation", "augmentation", "optimizer", "loss"]
+HEAD_STUDIES = ["head", "cut"]
+STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 
@@ -56,6 +58,11 @@ def examples(split):
     return of_job
 
 
+def starting_point(wildcards):
+    """What the initial run starts from besides the configuration: for the transfer model, the baseline's search."""
+    return "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else []
+
+
 def backbone(wildcards):
     """The frozen backbone under the transfer model's head; the baseline has none."""
     return ancient("results/features/backbone.keras") if wildcards.model == "transfer" else []
@@ -63,6 +70,14 @@ def backbone(wildcards):
 
 def backbone_digest(wildcards):
     return "results/features/backbone.keras.sha256" if wildcards.model == "transfer" else []
+
+
+def absent(message, made):
+    """Say that the user's file is not there; what was `made` from it may still do, for the report alone for one."""
+    if Path(made).exists():
+        raise WorkflowError(message)
+    # An exception is shown with a traceback; where nothing was built yet, there is nothing that could go on.
+    sys.exit(message)
 
 
 def dataset_path():
@@ -75,10 +90,7 @@ def dataset(wildcards):
     """The archive or folder; looked for here and not at the start, so that the report alone builds without it."""
     path = dataset_path()
     if not path.exists():
-        # An exception is shown with a traceback; where nothing was built yet, there is nothing that could go on.
-        if not Path("tables/data/index.csv").exists():
-            sys.exit(archive.missing(path))
-        raise WorkflowError(archive.missing(path))
+        absent(archive.missing(path), made="tables/data/index.csv")
     return ancient(str(path))
 
 
@@ -93,7 +105,12 @@ def dataset_digest(wildcards):
 def weights(wildcards):
     """The file of the backbone's weights: ImageNet's, fetched; the user's own; or none, random ones for the demo."""
     kind = config["transfer"]["weights"]
-    return {"imagenet": ancient(IMAGENET), "random": []}.get(kind, ancient(kind))
+    if kind == "random":
+        return []
+    if kind != "imagenet" and not Path(kind).is_file():
+        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5)"
+        absent(f"transfer.weights: no file {kind}; expected {expected}", made="tables/tune/transfer_best.csv")
+    return ancient(IMAGENET if kind == "imagenet" else kind)
 
 
 def weights_digest(wildcards):
@@ -149,3 +166,13 @@ def ablate_files(split, study):
     resolutions = config["ablate"]["variants"]["resolution"]
     sizes = resolutions if study == "resolution" else [config["ablate"]["image_size"]]
     return [f"results/ablate/{split}_{size}.npy" for size in sorted(sizes)]
+
+
+def ablate_head_features(split):
+    """What the heads of a study are trained or scored on: views of each image, or the plain images at every cut."""
+
+    def of_study(wildcards):
+        file = {"head": f"results/features/{split}.npy", "cut": f"results/ablate/{split}_cuts.npz"}
+        return tracked(file[wildcards.study])
+
+    return of_study

@@ -49,6 +49,7 @@ rule features:
     output:
         features="results/features/{split}.npy",
         digest="results/features/{split}.npy.sha256",
+        cost="results/features/{split}_cost.csv",
     log:
         "results/logs/features_{split}.log",
     benchmark:
@@ -61,4 +62,5 @@ rule features:
         code=code_of("pipeline.features"),
     shell:
         "python -m pipeline.features features --backbone {input.backbone[0]} --images {input.images[0]} "
-        "--split {wildcards.split} --settings {params.settings:q} --out {output.features} --log {log}"
+        "--split {wildcards.split} --settings {params.settings:q} --out {output.features} --cost {output.cost} "
+        "--log {log}"

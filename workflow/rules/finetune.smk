@@ -17,6 +17,7 @@ rule finetune:
         attempts="tables/finetune/attempts.csv",
         history="tables/finetune/history.csv",
         summary="tables/finetune/model.csv",
+        cost="results/finetune/final_cost.csv",
     log:
         "results/logs/finetune.log",
     benchmark:
@@ -30,7 +31,8 @@ rule finetune:
         "python -m pipeline.finetune final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
         "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --model-file {output.model} "
-        "--attempts {output.attempts} --history {output.history} --tuned-summary {output.summary} --log {log}"
+        "--attempts {output.attempts} --history {output.history} --tuned-summary {output.summary} "
+        "--cost {output.cost} --log {log}"
 
 
 rule finetune_heldout:
@@ -46,9 +48,9 @@ rule finetune_heldout:
     output:
         model="results/finetune/transfer_heldout.keras",
         digest="results/finetune/transfer_heldout.keras.sha256",
-        table="tables/finetune/heldout.csv",
         history="tables/finetune/heldout_history.csv",
         predictions="tables/finetune/val_predictions.csv",
+        cost="results/finetune/heldout_cost.csv",
     log:
         "results/logs/finetune_heldout.log",
     benchmark:
@@ -62,5 +64,43 @@ rule finetune_heldout:
         "python -m pipeline.finetune heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
         "--attempts {input.attempts} --settings {params.settings:q} --backups {params.backups} "
-        "--model-file {output.model} "
-        "--table {output.table} --history {output.history} --predictions {output.predictions} --log {log}"
+        "--model-file {output.model} --history {output.history} "
+        "--predictions {output.predictions} --cost {output.cost} --log {log}"
+
+
+rule finetune_gain:
+    """Val AUC of a held-out head before and after fine-tuning, paired by image."""
+    input:
+        head="tables/train/transfer_val_predictions.csv",
+        finetuned="tables/finetune/val_predictions.csv",
+        attempts="tables/finetune/attempts.csv",
+    output:
+        "tables/finetune/heldout.csv",
+    log:
+        "results/logs/finetune_gain.log",
+    benchmark:
+        "results/benchmarks/finetune_gain.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.finetune_gain"),
+    shell:
+        "python -m pipeline.finetune_gain finetune_gain --head {input.head} --finetuned {input.finetuned} "
+        "--attempts {input.attempts} --settings {params.settings:q} --table {output} --log {log}"
+
+
+rule finetune_figures:
+    """The scores before fine-tuning and at the end of each epoch."""
+    input:
+        attempts="tables/finetune/history.csv",
+        heldout="tables/finetune/heldout_history.csv",
+    output:
+        "figures/finetune/finetune.pdf",
+    log:
+        "results/logs/finetune_figures.log",
+    benchmark:
+        "results/benchmarks/finetune_figures.tsv"
+    params:
+        code=code_of("pipeline.plots.finetune"),
+    shell:
+        "python -m pipeline.plots.finetune finetune --attempts {input.attempts} --heldout {input.heldout} "
+        "--out {output} --log {log}"

@@ -13,6 +13,7 @@ rule train_initial:
         val=examples("val"),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
+        start=starting_point,
     output:
         history="tables/train/{model}_initial.csv",
     log:
@@ -26,8 +27,8 @@ rule train_initial:
         code=code_of_model("pipeline.train"),
     shell:
         "python -m pipeline.train initial --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--backup {params.backup} --history {output.history} --log {log}"
+        "--train-index {input.train_index} --val-index {input.val_index} --start {input.start} "
+        "--settings {params.settings:q} --backup {params.backup} --history {output.history} --log {log}"
 
 
 rule train_heldout:
@@ -81,6 +82,7 @@ rule train_final:
         history="tables/train/{model}_final.csv",
         summary="tables/train/{model}_model.csv",
         layers="tables/train/{model}_layers.csv",
+        cost="results/train/{model}_cost.csv",
     log:
         "results/logs/train_final_{model}.log",
     benchmark:
@@ -95,7 +97,7 @@ rule train_final:
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} --runs {input.runs} "
         "--backbone {input.backbone} --settings {params.settings:q} --backup {params.backup} "
         "--model-file {output.model} --history {output.history} --summary {output.summary} "
-        "--layers {output.layers} --log {log}"
+        "--layers {output.layers} --cost {output.cost} --log {log}"
 
 
 rule train_curves:
@@ -117,6 +119,33 @@ rule train_curves:
         "--smoothness {output.smoothness} --gap {output.gap} --log {log}"
 
 
+rule train_compare:
+    """Both models side by side: size, epochs to given val AUCs, seconds."""
+    input:
+        summaries=expand("tables/train/{model}_model.csv", model=MODELS),
+        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        costs=[
+            *expand("results/features/{split}_cost.csv", split=["train", "val"]),
+            *expand("tables/tune/{model}_cost.csv", model=MODELS),
+            *expand("results/tune/{model}_candidate{candidate}_cost.csv", model=MODELS, candidate=TUNE_CANDIDATES),
+            *expand("results/train/{model}_cost.csv", model=MODELS),
+            *expand("results/finetune/{run}_cost.csv", run=["final", "heldout"]),
+        ],
+    output:
+        table="tables/train/compare.csv",
+        epochs="tables/train/compare_epochs.csv",
+        cost="tables/train/compare_cost.csv",
+    log:
+        "results/logs/train_compare.log",
+    benchmark:
+        "results/benchmarks/train_compare.tsv"
+    params:
+        code=code_of("pipeline.train_compare"),
+    shell:
+        "python -m pipeline.train_compare train_compare --summaries {input.summaries} --heldout {input.heldout} "
+        "--costs {input.costs} --table {output.table} --epochs {output.epochs} --cost {output.cost} --log {log}"
+
+
 rule train_figures:
     """The scores at the end of each epoch."""
     input:
@@ -133,3 +162,23 @@ rule train_figures:
         code=code_of("pipeline.plots.train"),
     shell:
         "python -m pipeline.plots.train train --history {input.history} --out {output} --log {log}"
+
+
+rule train_compare_figures:
+    """Training curves of both models on one scale; seconds by part."""
+    input:
+        finals=expand("tables/train/{model}_final.csv", model=MODELS),
+        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        cost="tables/train/compare_cost.csv",
+    output:
+        curves="figures/train/compare.pdf",
+        cost="figures/train/compare_cost.pdf",
+    log:
+        "results/logs/train_compare_figures.log",
+    benchmark:
+        "results/benchmarks/train_compare_figures.tsv"
+    params:
+        code=code_of("pipeline.plots.train_compare"),
+    shell:
+        "python -m pipeline.plots.train_compare train_compare --finals {input.finals} --heldout {input.heldout} "
+        "--cost {input.cost} --curves-figure {output.curves} --cost-figure {output.cost} --log {log}"

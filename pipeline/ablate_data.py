@@ -1,0 +1,126 @@
+"""ablate_data: how little data transfer needs. It belongs to the stage ablate.
+
+The baseline, small and on small images as in the other studies, and the head of the transfer model, its backbone
+frozen, are trained on growing shares of train. Each run draws its images anew, the ratio of the classes kept, and both
+models see the same ones. Whatever the share, a model is trained for the same number of steps, so that less data does
+not mean less training. The learning rate falls to 0 along a cosine.
+
+Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate_images), results/features/SPLIT.npy; the indexes of train and
+        val.
+Writes  tables/ablate/data_runs.csv (one row a run), data.csv (one row a model and share) and data_cost.csv.
+"""
+
+import itertools
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.command import InputError, log, run
+from pipeline.images import inputs
+from pipeline.models import baseline, fitting, runtime, transfer
+from pipeline.statistics import metrics, studies
+from pipeline.vocabulary import LABELS
+
+LEAST = 4  # images of each class
+
+
+def ablate_data(
+    train_images: Path,
+    val_images: Path,
+    train_features: Path,
+    val_features: Path,
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    runs: Path,
+    table: Path,
+    cost: Path,
+):
+    """Train both models on every share of train with every seed."""
+    runtime.start(settings["compute"])
+    budget, shares = settings["ablate"], sorted(settings["ablate"]["shares"])
+    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
+    models = {
+        baseline: (settings["baseline"]["hyperparameters"] | small, train_images, val_images),
+        transfer: (settings["transfer"]["hyperparameters"], train_features, val_features),
+    }
+    rows, costs = [], []
+    for module, (hyperparameters, train_file, val_file) in models.items():
+        model = module.__name__.rpartition(".")[2]
+        train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
+        check(train, shares)
+        for share, seed in itertools.product(shares, budget["seeds"]):
+            examples = drawn(train, share, seed)
+            epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])
+            start = time.perf_counter()
+            # val is scored once, at the end: after each of the many epochs of a small share it would cost more than
+            # the training.
+            network, _ = fitting.run(module, hyperparameters, examples, settings, seed=seed, epochs=epochs, decay=True)
+            seconds = time.perf_counter() - start
+            scores = metrics.scores(held_out.labels, fitting.logits(network, module.plain(held_out.values)))
+            rows.append({"model": model, "share": share, "images": len(examples), "seed": seed})
+            rows[-1] |= {"epochs": epochs, "steps": steps, "val_auc": scores["auc"], "val_loss": scores["loss"]}
+            costs.append({"model": model, "share": share, "seed": seed, "seconds": seconds})
+            log.info("%s: %d images, seed %d: val AUC %.4f", model, len(examples), seed, scores["auc"])
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(runs, index=False)
+    summary(pd.DataFrame(rows)).to_csv(table, index=False)
+    pd.DataFrame(costs).to_csv(cost, index=False)
+
+
+def drawn(train, share, seed):
+    """The images of one run: a share of each class."""
+    return train.stratified(share * len(train), seed)
+
+
+def check(train, shares):
+    """Refuse shares that hold next to nothing of a class.
+
+    Raises:
+        InputError: fewer than LEAST images of a class.
+    """
+    for share in shares:
+        labels = drawn(train, share, seed=0).labels
+        for number, label in enumerate(LABELS):
+            found, of = int((labels == number).sum()), int((train.labels == number).sum())
+            if found < LEAST:
+                raise InputError(
+                    f"ablate.shares: {share:g} of train has {found} of its {of} {label} images; expected at least "
+                    f"{LEAST} of each class; take larger shares"
+                )
+
+
+def duration(count, total, batch_size, epochs):
+    """(epochs, steps) with `count` images that come nearest to the steps of `epochs` epochs with all `total` images."""
+    a_epoch = inputs.steps(count, batch_size)
+    needed = round(epochs * inputs.steps(total, batch_size) / a_epoch)
+    return needed, needed * a_epoch
+
+
+def summary(runs):
+    """One row a model and share: mean and standard deviation of val AUC over seeds.
+
+    Rows of the transfer model have its difference from the baseline at that share, with Student's interval, seed by
+    seed.
+    """
+    baseline_runs = runs[runs["model"] == "baseline"].set_index(["share", "seed"])["val_auc"]
+    rows = []
+    for (model, share), group in runs.groupby(["model", "share"], sort=False):
+        rows.append(
+            {
+                "model": model,
+                "share": share,
+                "images": group["images"].iloc[0],
+                "seeds": len(group),
+                "val_auc": group["val_auc"].mean(),
+                "val_auc_sd": group["val_auc"].std(),
+            }
+        )
+        if model == "transfer":
+            rows[-1] |= studies.difference(group.set_index("seed")["val_auc"], baseline_runs[share])
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    run(ablate_data)

@@ -1,0 +1,111 @@
+"""ablate_heads: the studies of the transfer model that need no image, only features. It belongs to the stage ablate.
+
+`head` varies the dense layers between the features and the logit, `cut` the layer where the backbone is cut. Every
+variant is run with the same seeds on all of train, so that differences from the study's reference are paired. The
+learning rate falls to 0 along a cosine, as in the other studies.
+
+Reads   head: results/features/SPLIT.npy; cut: results/ablate/SPLIT_cuts.npz (pipeline.ablate_features), the backbone;
+        the indexes of train and val.
+Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from pipeline.command import log, run
+from pipeline.images import inputs
+from pipeline.models import fitting, runtime, transfer
+from pipeline.statistics import metrics, studies
+
+
+def ablate_heads(
+    study: str,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    backbone: Path,
+    settings: dict,
+    runs: Path,
+    table: Path,
+    cost: Path,
+):
+    """Train a head for every variant of one study with every seed."""
+    runtime.start(settings["compute"])
+    budget = settings["ablate"]
+    sets = inputs.read(train, train_index), inputs.read(val, val_index)
+    variants = heads(*sets, settings) if study == "head" else cuts(*sets, keras.models.load_model(backbone), settings)
+    rows, costs = [], []
+    for variant, reference, examples, held_out, hyperparameters, sizes in variants:
+        for seed in budget["seeds"]:
+            start = time.perf_counter()
+            network, history = fitting.run(
+                transfer, hyperparameters, examples, settings, seed=seed, epochs=budget["head_epochs"], decay=True
+            )
+            seconds = (time.perf_counter() - start) / budget["head_epochs"]
+            scores = metrics.scores(held_out.labels, fitting.logits(network, transfer.plain(held_out.values)))
+            scores = {"train_auc": history["train_auc"].iloc[-1], "val_auc": scores["auc"], "val_loss": scores["loss"]}
+            rows.append({"variant": variant, "reference": reference, "seed": seed, **scores})
+            rows[-1] |= {"parameters": network.count_params(), **sizes}
+            rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
+            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
+            log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(runs, index=False)
+    studies.summary(pd.DataFrame(rows), ["parameters", *sizes, "images", "epochs"]).to_csv(table, index=False)
+    pd.DataFrame(costs).to_csv(cost, index=False)
+
+
+def heads(train, val, settings):
+    """(name, whether it is the reference, train, val, hyperparameters, {}) of each architecture of the head.
+
+    The reference is the architecture of transfer.hyperparameters, or the first where that is none of them.
+    """
+    own = settings["transfer"]["hyperparameters"]
+    # By name: without dense layers, their units make no other head.
+    chosen = {head_name(own | head): own | head for head in settings["ablate"]["variants"]["head"]}
+    reference = head_name(own) if head_name(own) in chosen else next(iter(chosen))
+    return [(name, name == reference, train, val, head, {}) for name, head in chosen.items()]
+
+
+def head_name(hyperparameters):
+    """The units of the dense layers of the head that these hyperparameters give: "256 and 128"."""
+    head = transfer.build(hyperparameters, np.empty((0, 1, 1)), None)
+    units = [str(layer.units) for layer in head.layers if isinstance(layer, keras.layers.Dense)][:-1]  # the logit's
+    if not units:
+        return "no dense layer"
+    return " and ".join([", ".join(units[:-1]), units[-1]] if units[1:] else units)
+
+
+def cuts(train, val, backbone, settings):
+    """(name, whether it is the reference, train, val, hyperparameters, parameters of the backbone) of each cut.
+
+    Args:
+        train, val: Examples whose values are {cut: float32 (images, channels)}. The reference is the last cut, the
+            backbone's own output.
+    """
+    names = list(train.values)
+    for name in names:
+        parameters = keras.Model(backbone.input, backbone.get_layer(name).output).count_params()
+        yield (
+            name,
+            name == names[-1],
+            *[replace(examples, values=plain_as_view(examples.values[name])) for examples in (train, val)],
+            settings["transfer"]["hyperparameters"],
+            {"backbone_parameters": parameters},
+        )
+
+
+def plain_as_view(features):
+    """(images, channels) -> (images, 2, channels)."""
+    # A head is trained on the views behind the plain features: here, where only those are known, on them.
+    return np.stack([features, features], axis=1)
+
+
+if __name__ == "__main__":
+    run(ablate_heads)

@@ -1,0 +1,34 @@
+"""The figure of the study `data` of the stage ablate."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.ticker import NullLocator
+
+from pipeline.command import run
+from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, figure, save
+
+NAMES = MODEL_NAMES | {"transfer": "ResNet50V2, frozen"}  # nothing is fine-tuned in this study
+
+
+def ablate_data(runs: Path, table: Path, out: Path):
+    """Draw val AUC of every run against the images that it was trained on, and the means of each model."""
+    points, means = pd.read_csv(runs), pd.read_csv(table)
+    drawing, axis = figure(COLUMN, 2.1)
+    for model, line in means.groupby("model"):
+        colour = MODEL_COLOURS[model]
+        axis.plot(line["images"], line["val_auc"], color=colour, label=NAMES[model])
+        of_model = points[points["model"] == model]
+        axis.plot(of_model["images"], of_model["val_auc"], "o", ms=3, mec="black", mew=0.3, color=colour, alpha=0.8)
+    images = means["images"].unique()
+    axis.set_xscale("log")
+    axis.set_xticks(images, [str(count) for count in images])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlabel("images of train")
+    axis.set_ylabel("val AUC")
+    drawing.legend(loc="outside upper center", ncols=2)
+    save(drawing, out)
+
+
+if __name__ == "__main__":
+    run(ablate_data)

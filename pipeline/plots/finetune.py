@@ -1,0 +1,36 @@
+"""Figures of the stage finetune."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.command import run
+from pipeline.plots.style import COLOURS, COLUMN, figure, save
+
+METRICS = {"loss": "cross-entropy (nats)", "auc": "AUC"}
+
+
+def finetune(attempts: Path, heldout: Path, out: Path):
+    """Draw cross-entropy and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
+    the run on train alone, with val."""
+    drawing, axes = figure(COLUMN, 2.9, 2, 2, sharex=True)
+    runs, alone = pd.read_csv(attempts), pd.read_csv(heldout)
+    last = runs["attempt"].max()
+    for (above, below), (metric, label) in zip(axes.T, METRICS.items(), strict=True):
+        for attempt, scores in runs.groupby("attempt"):
+            shade = {"color": str(0.7 * (1 - attempt / last)), "label": f"attempt {attempt}"}
+            above.plot(scores["epoch"], scores[f"train_{metric}"], "o-", ms=2, **shade)
+        for split in ("train", "val"):
+            below.plot(alone["epoch"], alone[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split)
+        above.set_ylabel(label)
+        below.set_ylabel(label)
+        below.set_xlabel("epoch")
+        below.xaxis.get_major_locator().set_params(integer=True)
+    for axis, title in zip(axes[:, 0], ("fitted on train and val", "fitted on train alone"), strict=True):
+        axis.set_title(title, loc="left")
+        axis.legend()
+    save(drawing, out)
+
+
+if __name__ == "__main__":
+    run(finetune)

@@ -1,0 +1,63 @@
+"""Figures of both models side by side, of the stage train."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.command import run
+from pipeline.plots.style import COLUMN, MODEL_COLOURS, figure, save
+from pipeline.vocabulary import MODELS
+
+NAMES = {"baseline": "baseline CNN", "transfer": "ResNet50V2, frozen"}
+SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
+METRICS = {"loss": "cross-entropy (nats)", "auc": "AUC"}
+
+
+def train_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_figure: Path, cost_figure: Path):
+    """Draw the training curves of both models on one scale, and their seconds by part.
+
+    Args:
+        finals, heldout: a history a model, in the order of the vocabulary.
+    """
+    final_histories = dict(zip(MODELS, map(pd.read_csv, finals), strict=True))
+    draw_curves(final_histories, dict(zip(MODELS, map(pd.read_csv, heldout), strict=True)), curves_figure)
+    draw_cost(pd.read_csv(cost), cost_figure)
+
+
+def draw_curves(finals, heldout, file):
+    """Upper panels: what is fitted, in the final runs; lower ones: val, in the held-out runs, a line a seed."""
+    drawing, axes = figure(COLUMN, 3.0, 2, 2, sharex=True)
+    for model in MODELS:
+        style = {"color": MODEL_COLOURS[model], "label": NAMES[model]}
+        for column, (metric, label) in enumerate(METRICS.items()):
+            axes[0, column].plot(finals[model]["epoch"], finals[model][f"train_{metric}"], **style)
+            for _, run_ in heldout[model].groupby("seed"):
+                axes[1, column].plot(run_["epoch"], run_[f"val_{metric}"], linewidth=0.8, **style)
+            axes[0, column].set_ylabel(f"train {label}")
+            axes[1, column].set_ylabel(f"val {label}")
+            axes[1, column].set_xlabel("epoch")
+            axes[1, column].xaxis.get_major_locator().set_params(integer=True)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside upper right", ncols=2)
+    save(drawing, file)
+
+
+def draw_cost(table, file):
+    """One bar a model, of parts one after the other; prediction is left out, being of another kind."""
+    drawing, axis = figure(COLUMN, 1.4)
+    parts = [part for part in table["part"].unique() if part != "prediction"]
+    for height, model in enumerate(MODELS):
+        start = 0.0
+        for place, part in enumerate(parts):
+            minutes = table.loc[(table["model"] == model) & (table["part"] == part), "seconds"].sum() / 60
+            axis.barh(height, minutes, left=start, color=SHADES[place], label=part if height == 0 else None)
+            start += minutes
+    axis.set_yticks(range(len(MODELS)), [NAMES[model].split(",")[0] for model in MODELS])
+    axis.invert_yaxis()
+    axis.set_xlabel("training time (minutes)")
+    drawing.legend(loc="outside upper right", ncols=len(parts), columnspacing=0.8, handlelength=1, handletextpad=0.3)
+    save(drawing, file)
+
+
+if __name__ == "__main__":
+    run(train_compare)
