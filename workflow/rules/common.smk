@@ -153,6 +153,26 @@ def final_model(wildcards):
     return tracked(FINAL_MODELS[wildcards.model])
 
 
+def heldout_models(model):
+    return [f"results/train/{model}_heldout_{seed}.keras" for seed in config["training"]["selection_seeds"]]
+
+
+def explained(wildcards):
+    """The held-out network whose maps are checked: it has seen no val image, and looks as the final one does."""
+    tuned = "results/finetune/transfer_heldout.keras"
+    return tracked(tuned if wildcards.model == "transfer" else heldout_models("baseline")[0])
+
+
+def explained_seeds(wildcards):
+    """Two held-out networks that differ in their seed alone, where there are as many seeds."""
+    files = heldout_models(wildcards.model)[:2]
+    return [ancient(file) for file in files] if len(files) == 2 else []
+
+
+def explained_seeds_digests(wildcards):
+    return [f"{file}.sha256" for file in explained_seeds(wildcards)]
+
+
 def ablate_images(split):
     """The caches that a study needs, ancient like all large files, in rising order of their size."""
     return lambda wildcards: [ancient(file) for file in ablate_files(split, wildcards.study)]

@@ -1,3 +1,4 @@
+VAL_PREDICTIONS = ["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"]
 # Outside the rules' outputs: Snakemake deletes those before a job runs again, and a look cannot be unlooked.
 LEDGER = "results/evaluate/ledger.csv"
 
@@ -29,7 +30,7 @@ rule evaluate:
     """Test results with their uncertainty; thresholds from held-out val outputs."""
     input:
         logits=expand("results/evaluate/{model}_logits.csv", model=MODELS),
-        val_predictions=["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"],
+        val_predictions=VAL_PREDICTIONS,
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
@@ -37,6 +38,7 @@ rule evaluate:
         predictions="tables/evaluate/test_predictions.csv",
         metrics="tables/evaluate/test_metrics.csv",
         confusion="tables/evaluate/confusion.csv",
+        curves="tables/evaluate/curves.csv",
         looks="tables/evaluate/ledger.csv",
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
@@ -52,21 +54,67 @@ rule evaluate:
         "python -m pipeline.evaluate evaluate --logits {input.logits} --val-predictions {input.val_predictions} "
         "--ledger {params.ledger} --test {input.test[0]} --test-index {input.test_index} "
         "--settings {params.settings:q} --thresholds {output.thresholds} --predictions {output.predictions} "
-        "--test-metrics {output.metrics} --confusion {output.confusion} --looks {output.looks} "
-        "--samples {output.samples} --sample-images {output.sample_images} --log {log}"
+        "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
+        "--looks {output.looks} --samples {output.samples} --sample-images {output.sample_images} --log {log}"
+
+
+rule evaluate_calibration:
+    """Whether the test probabilities mean what they say, before and after a correction learned on val."""
+    input:
+        predictions="tables/evaluate/test_predictions.csv",
+        val_predictions=VAL_PREDICTIONS,
+        best=expand("tables/tune/{model}_best.csv", model=MODELS),
+    output:
+        table="tables/evaluate/calibration.csv",
+        bins="tables/evaluate/reliability.csv",
+    log:
+        "results/logs/evaluate_calibration.log",
+    benchmark:
+        "results/benchmarks/evaluate_calibration.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.evaluate_calibration"),
+    shell:
+        "python -m pipeline.evaluate_calibration evaluate_calibration --predictions {input.predictions} "
+        "--val-predictions {input.val_predictions} --best {input.best} --settings {params.settings:q} "
+        "--table {output.table} --bins {output.bins} --log {log}"
+
+
+rule evaluate_compare:
+    """Val against test for each model; baseline against fine-tuned on the same test images."""
+    input:
+        predictions="tables/evaluate/test_predictions.csv",
+        val_predictions=VAL_PREDICTIONS,
+    output:
+        val_test="tables/evaluate/val_test.csv",
+        compare="tables/evaluate/compare.csv",
+    log:
+        "results/logs/evaluate_compare.log",
+    benchmark:
+        "results/benchmarks/evaluate_compare.tsv"
+    params:
+        code=code_of("pipeline.evaluate_compare"),
+    shell:
+        "python -m pipeline.evaluate_compare evaluate_compare --predictions {input.predictions} "
+        "--val-predictions {input.val_predictions} --val-test {output.val_test} --compare {output.compare} --log {log}"
 
 
 rule evaluate_figures:
-    """Confusion matrices, ROC curves, samples with their verdicts."""
+    """Confusion matrices, ROC and precision-recall curves, reliability, scores by class, samples with their verdicts."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
+        thresholds="tables/evaluate/thresholds.csv",
         metrics="tables/evaluate/test_metrics.csv",
         confusion="tables/evaluate/confusion.csv",
+        curves="tables/evaluate/curves.csv",
+        reliability="tables/evaluate/reliability.csv",
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
     output:
         confusion="figures/evaluate/confusion.pdf",
-        roc="figures/evaluate/roc.pdf",
+        curves="figures/evaluate/curves.pdf",
+        reliability="figures/evaluate/reliability.pdf",
+        scores="figures/evaluate/scores.pdf",
         samples="figures/evaluate/samples.pdf",
     log:
         "results/logs/evaluate_figures.log",
@@ -75,7 +123,9 @@ rule evaluate_figures:
     params:
         code=code_of("pipeline.plots.evaluate"),
     shell:
-        "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} "
-        "--test-metrics {input.metrics} --confusion {input.confusion} --samples {input.samples} "
-        "--sample-images {input.sample_images} --confusion-figure {output.confusion} --roc-figure {output.roc} "
+        "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} --thresholds {input.thresholds} "
+        "--test-metrics {input.metrics} --confusion {input.confusion} --curve-table {input.curves} "
+        "--reliability {input.reliability} --samples {input.samples} --sample-images {input.sample_images} "
+        "--confusion-figure {output.confusion} --curves-figure {output.curves} "
+        "--reliability-figure {output.reliability} --scores-figure {output.scores} "
         "--samples-figure {output.samples} --log {log}"
