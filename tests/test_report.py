@@ -60,9 +60,14 @@ FIGURES = {
     "train/compare_cost": (3.4, 1.4),
     "finetune/finetune": (3.4, 2.7),
     "evaluate/confusion": (3.4, 1.75),
-    "evaluate/roc": (3.4, 2.6),
+    "evaluate/curves": (3.4, 2.1),
+    "evaluate/scores": (3.4, 1.7),
+    "evaluate/reliability": (3.4, 1.95),
     "evaluate/samples": (7, 1.4),
-    "gradcam/groups": (7, 5.8),
+    "gradcam/groups": (7, 4.7),
+    "gradcam/means": (3.4, 1.2),
+    "gradcam/regions": (3.4, 1.9),
+    "gradcam/deletion": (3.4, 1.8),
 }
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
@@ -204,7 +209,7 @@ def made_up():
              "n": 576}
             for model, value in zip(models, (0.93, 0.98), strict=True)
             for metric in ("auc", "accuracy", "sensitivity", "specificity", "average_precision", "balanced_accuracy",
-                           "f1", "mcc")
+                           "f1", "mcc", "prevalence", "positive_predictive_value", "negative_predictive_value", "brier")
         ],
         "evaluate/confusion": [
             {"model": model, "label": label, "predicted": predicted, "images": 400 if label == predicted else 11}
@@ -213,17 +218,62 @@ def made_up():
         "evaluate/ledger": [
             {"model": model, "weights_sha256": "ab" * 32, "data_sha256": "cd" * 32} for model in models
         ],
-        "gradcam/samples": [
-            {"file": "x_1.png", "group": "true covid", "label": "covid", "probability": 0.99, "predicted": "covid",
-             "empty": empty}
-            for empty in (False, True)
+        "evaluate/calibration": [
+            {"model": model, "corrected": corrected, "temperature_alone": False, "intercept": 0.4 * corrected,
+             "slope": slope, "ece": error, "ece_ci_low": error - 0.01, "ece_ci_high": error + 0.01, "brier": brier}
+            for model in models
+            for corrected, slope, error, brier in ((False, 1, 0.04, 0.05), (True, 0.8, 0.02, 0.045))
+        ],
+        "evaluate/val_test": [
+            {"model": model, "seeds": seeds, "val_auc": 0.985, "test_auc": 0.98, "difference": -0.005,
+             "ci_low": -0.015, "ci_high": 0.004, "p": 0.31}
+            for model, seeds in zip(models, (3, 1), strict=True)
+        ],
+        "evaluate/compare": [
+            {"metric": metric, "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03, "p": 0.001, "n": n,
+             "baseline_alone": "" if metric == "auc" else 4, "transfer_alone": "" if metric == "auc" else 19}
+            for metric, n in {"auc": 576, "accuracy": 576, "sensitivity": 144, "specificity": 432}.items()
         ],
         "gradcam/groups": [
-            {"group": group, "images": images, "shown": min(images, 3)}
+            {"group": group, "images": images, "empty": 0, "shown": min(images, 4), "model": "transfer",
+             "layer": "post_relu", "height": 4, "width": 4}
             for group, images in {"true covid": 130, "true normal": 420, "missed covid": 14, "false alarm": 0}.items()
+        ],
+        "gradcam/regions": [
+            {"group": group, "region": region, "images": 0 if group == "false alarm" else 14, "area": area,
+             **dict(zip(columns, [""] * 6 if group == "false alarm" else values, strict=True))}
+            for columns in [("share", "share_ci_low", "share_ci_high", "lift", "lift_ci_low", "lift_ci_high")]
+            for group in ("true covid", "true normal", "missed covid", "false alarm")
+            for region, area, *values in (
+                ("lungs", 0.3, 0.45, 0.42, 0.48, 1.5, 1.4, 1.6), ("border", 0.36, 0.2, 0.17, 0.23, 0.6, 0.5, 0.7),
+                ("corners", 0.17, 0.1, 0.08, 0.12, 0.6, 0.5, 0.7),
+            )
+        ],
+        "gradcam/differences": [
+            {"first": first, "second": second, "region": region, "difference": value,
+             "ci_low": value and value - 0.04, "ci_high": value and value + 0.04}
+            for first, second, value in (
+                ("true covid", "true normal", 0.1), ("missed covid", "true covid", -0.1),
+                ("false alarm", "true normal", ""),
+            )
+            for region in ("lungs", "border", "corners")
+        ],
+        "gradcam/classes": [
+            {"predicted": label, "images": 280, "empty": empty, "other_empty": empty, "own_cells": 0.4}
+            for label, empty in zip(labels, (3, 0), strict=True)
         ],
     }  # fmt: skip
     for model in models:
+        tables[f"gradcam/{model}_trust"] = [
+            {"check": check, "images": 96, "value": value, "ci_low": value - 0.05, "ci_high": value + 0.05}
+            for check, value in (
+                ("two seeds", 0.6),
+                ("two seeds, other image", 0.2),
+                ("shuffled weights, last layers", 0.3),
+                ("shuffled weights, all layers", 0.1),
+                ("deletion, random less hottest", 0.12),
+            )
+        ]
         chosen = {"learning_rate": 0.000094, "dropout": 0.31, "batch_size": 32, "dense_units": 64, "l2": 0.0001}
         chosen |= {"optimizer": "adam", "loss": "weighted_cross_entropy"}
         chosen |= {"filters": 24, "normalisation": "training_global"} if model == "baseline" else {"dense_layers": 1}
@@ -326,6 +376,34 @@ def change(tables, table, column, value, **conditions):
 def auc(tables, model, low, value, high):
     for column, number in {"ci_low": low, "value": value, "ci_high": high}.items():
         change(tables, "evaluate/test_metrics", column, number, model=model, metric="auc")
+
+
+def interval(tables, table, low, high, value=None, ends=("ci_low", "ci_high"), **conditions):
+    """Set an interval, and the value in it."""
+    for column, number in zip(ends, (low, high), strict=True):
+        change(tables, table, column, number, **conditions)
+    if value is not None:
+        change(tables, table, "difference", value, **conditions)
+
+
+def paired(tables, low, high, p=0.5, metrics=("auc", "accuracy", "sensitivity", "specificity")):
+    """Set how the two models differ on the same test images."""
+    for metric in metrics:
+        interval(tables, "evaluate/compare", low, high, (low + high) / 2, metric=metric)
+        change(tables, "evaluate/compare", "p", p, metric=metric)
+
+
+def heat(tables, region, low, high, name=None):
+    """Set the lift of a region in true covid images; `name`: what the region is called."""
+    interval(
+        tables, "gradcam/regions", low, high, ends=("lift_ci_low", "lift_ci_high"), region=region, group="true covid"
+    )
+    for table in ("gradcam/regions", "gradcam/differences") if name else ():
+        change(tables, table, "region", name, region=region)
+
+
+def trust(tables, model, check, low, high):
+    interval(tables, f"gradcam/{model}_trust", low, high, check=check)
 
 
 def smoothness(tables, model, split, verdict, **columns):
@@ -695,7 +773,20 @@ def scenarios():
         seconds(tables, "final run", 20000)
         seconds(tables, "prediction", 0.1)
         change(tables, "gradcam/groups", "images", 5)
-        change(tables, "gradcam/samples", "empty", False)
+        change(tables, "gradcam/classes", "empty", 0)
+        change(tables, "gradcam/classes", "other_empty", 0)
+        paired(tables, -0.03, -0.01, p=0.001)
+        interval(tables, "evaluate/val_test", 0.001, 0.01, 0.005)
+        change(tables, "evaluate/calibration", "slope", 1.2, corrected=True)
+        change(tables, "evaluate/calibration", "brier", 0.06, corrected=True)
+        change(tables, "evaluate/calibration", "temperature_alone", True)
+        heat(tables, "border", 1.1, 1.3)
+        heat(tables, "corners", 0.9, 1.1)
+        heat(tables, "lungs", 0.9, 1.1, "central region")
+        interval(tables, "gradcam/differences", -0.1, -0.02, -0.06)
+        trust(tables, "baseline", "deletion, random less hottest", -0.1, -0.02)
+        trust(tables, "baseline", "shuffled weights, all layers", 0.5, 0.7)
+        trust(tables, "baseline", "two seeds", 0.1, 0.2)
 
     def poor(tables):
         change(tables, "tune/baseline_best", "normalisation", "sample")
@@ -730,6 +821,14 @@ def scenarios():
         change(tables, "train/compare", "bytes", 2000000, model="transfer")
         change(tables, "train/transfer_final", "train_loss", 0.9, epoch=1)
         seconds(tables, "fine-tuning", 56789)
+        paired(tables, -0.02, 0.02)
+        paired(tables, 0.01, 0.02, metrics=["sensitivity"])
+        interval(tables, "evaluate/val_test", -0.05, -0.01, -0.03)
+        heat(tables, "lungs", 0.5, 0.7)
+        heat(tables, "corners", 1.1, 1.3)
+        interval(tables, "gradcam/differences", -0.02, 0.02, 0)
+        interval(tables, "gradcam/differences", 0.02, 0.1, 0.06, first="missed covid")
+        trust(tables, "baseline", "deletion, random less hottest", -0.1, 0.1)
 
     def below_chance(tables):
         change(tables, "tune/baseline_best", "normalisation", "training_pixel")
@@ -739,6 +838,10 @@ def scenarios():
             change(tables, f"train/{model}_gap", "val_loss_at_end", 0.4, run="initial")
             change(tables, f"tune/{model}_importance", "ci_low", -0.1)
         change(tables, "ablate/optimizer", "ci_low", 0.001, variant="sgd")
+        paired(tables, -0.02, 0.02)
+        paired(tables, 0.01, 0.02, metrics=["specificity"])
+        heat(tables, "border", 1.1, 1.3)
+        heat(tables, "corners", 1.1, 1.3)
         change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
         change(tables, "finetune/heldout", "ci_low", -0.01)
         change(tables, "finetune/attempts", "learning_rate", 0.00002)
@@ -754,6 +857,9 @@ def scenarios():
         change(tables, "tune/baseline_best", "normalisation", "fixed")
         change(tables, "finetune/heldout", "val_auc_finetuned", 0.92)
         change(tables, "tune/transfer_best", "learning_rate", 0.00001)
+        paired(tables, -0.02, 0.02)
+        paired(tables, 0.01, 0.02, metrics=["sensitivity"])
+        paired(tables, -0.02, -0.01, metrics=["specificity"])
         tables["ablate/head"] = [row for row in tables["ablate/head"] if row["parameters"] >= 131201]
         tables["ablate/cut"] = tables["ablate/cut"][:2]
         change(tables, "ablate/cut", "reference", True, variant="conv2_block3_out")
@@ -776,12 +882,19 @@ def scenarios():
             change(tables, f"train/{model}_gap", "gap_at_end", "", run="initial")
         shares(tables, (0.05, 0.1), *[(-0.02, 0.02)] * 3, (-0.04, -0.01))
         epochs(tables, "baseline", 1, 2, "", "")
+        paired(tables, -0.02, 0.02)
+        paired(tables, -0.02, -0.01, metrics=["sensitivity"])
 
     def memorised(tables):
         shares(tables, *[(-0.02, 0.02)] * 5)
         epochs(tables, "transfer", 2, 6, 11, "")
+        paired(tables, -0.02, 0.02)
+        paired(tables, -0.02, -0.01, metrics=["specificity"])
         for model in ("baseline", "transfer"):
             change(tables, f"train/{model}_gap", "gap_at_end", 0.15, run="initial")
+
+    def gained_specificity(tables):
+        paired(tables, -0.02, -0.01, metrics=["sensitivity"])
 
     return {
         "real": (REAL, lambda tables: None),
@@ -791,6 +904,8 @@ def scenarios():
         "ordered worse": (REAL, ordered_worse),
         "diverged": (REAL, diverged),
         "demo": (DEMO, memorised),
+        "gained specificity": (REAL, gained_specificity),
+        "undecided": (REAL, lambda tables: paired(tables, -0.02, 0.02)),
     }
 
 
@@ -888,16 +1003,38 @@ def is_text(node):
             "it still rises, and more images would be worth having",
             r"with as few as \num{134} training images, transfer is detectably ahead",
             "on images held out, it raises the auc",
-            "the transfer model is better",
             "better than chance",
             r"\num{2} looks at the test images, one for each final model",
             "the transfer model (",
-            r"for \num{1} of the \num{2} images shown the map is empty",
+            r"from that of the baseline by \num{0.020} (\num{0.010} to \num{0.030}): it orders the images better",
+            r"\num{19} are right by the fine-tuned model alone and \num{4} by the baseline alone "
+            r"($p$ = \num{0.001}): its verdicts are right more often. it gains both",
+            r"slope \num{0.80} and intercept \num{0.40}, so the model is too sure of itself",
+            r"\num{0.985} on val, the mean of \num{3} seeds, a difference of \num{-0.005}",
+            "val and test agree",
+            r"for \num{0} of \num{280} verdicts of covid-19 and \num{3} of \num{280} of normal no position does",
+            "the lungs are those of the masks",
+            r"the lungs hold \num{0.45} (\num{0.42} to \num{0.48}) of the heat on \qty{30}{\percent} of the image: "
+            "more than even heat",
+            "border and corners get no more than their share",
+            "the maps of missed cases have less heat in the lungs than those of right verdicts on the same class",
+            "of false alarms there are too few maps to compare",
+            "so that the maps depend on the image more than on the seed",
+            "they show what was learned, not the edges of the image alone",
+            "sooner than blanking random blocks for the transfer model",
             "a row without images",
             "what such shortcuts would give",
         ],
         "alike": [
             "the classes are nearly balanced",
+            "it orders them worse",
+            "its verdicts are right less often. it loses both",
+            "the data has no masks of the lungs; a central region of the film",
+            "the central region holds",
+            "so that the maps do not single out the central region",
+            "the border gets more than their share as well",
+            "test is easier than val",
+            "without any learning, and should not be believed",
             "hardly differ in mean brightness",
             r"significant but too small to count: \num{2} of the tests",
             "no single cue does so detectably; the highest auc, of contrast",
@@ -936,7 +1073,6 @@ def is_text(node):
             "it has no more parameters and predicts no more slowly",
             "no other layer was tried",
             "it lowers the auc",
-            "the baseline is better",
             r"\num{3} looks at test images where one for each",
             "none of the",
         ],
@@ -967,8 +1103,8 @@ def is_text(node):
             "it is flat, and more images of the same kind",
             "even with as few as",
             "cannot be told from chance",
-            "the intervals overlap",
-            "lies below what it reached",
+            "it gains sensitivity; a change of specificity is not detectable",
+            "test is harder than val",
             "gained nothing",
             "whatever their height",
             "drawn from the archive's train split",
@@ -1007,7 +1143,7 @@ def is_text(node):
             "lies among those of the baseline's held-out runs",
             "it is detectably better with some numbers of images, but not with the fewest",
             "a deeper cut, the only kind that was tried",
-            "lies above what",
+            "it gains sensitivity at the cost of specificity",
         ],
         "demo": [
             "generated phantoms",
