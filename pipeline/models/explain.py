@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.images import inputs
-from pipeline.models import runtime, transfer
+from pipeline.models import pretrained, runtime
 
 AT_ONCE = 64  # images
 EPSILON = 1e-7
@@ -26,7 +26,7 @@ def target_layer(network, name, key):
         InputError: no such layer.
     """
     if name is not None:
-        return transfer.layer_named(network, name, key).name
+        return pretrained.layer_named(network, name, key).name
     return [layer.name for layer in network.layers if len(layer.output.shape) == 4][-1]
 
 

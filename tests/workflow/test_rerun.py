@@ -11,7 +11,9 @@ FIGURES = {
     "explore_figures",
     "explore_inputs_figures",
     "evaluate_figures",
+    "finetune_figures",
     "gradcam_figures",
+    "train_compare_figures",
     "ablate_data_figures",
     *(f"ablate_figures {study}" for study in IMAGE_STUDIES + HEAD_STUDIES),
     *(f"tune_figures {model}" for model in MODELS),
@@ -33,6 +35,7 @@ ABLATE_HEADS = {f"ablate_heads {study}" for study in HEAD_STUDIES}
 ABLATE_FEATURES = {f"ablate_features {split}" for split in ("train", "val")}
 ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
 FINETUNE = {"finetune", "finetune_heldout"}
+GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
 TRAINING = training_of("baseline") | training_of("transfer")
 
@@ -69,16 +72,26 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "pipeline/statistics/intervals.py",
             "LEVEL = 0.95",
             "LEVEL = 0.9",
-            {"evaluate", "explore"} | ABLATE | ABLATE_HEADS,
+            {"evaluate", "evaluate_calibration", "evaluate_compare", "explore", "finetune_gain", "gradcam"}
+            | GRADCAM_TRUST
+            | ABLATE
+            | ABLATE_HEADS,
         ),
         ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | ABLATE),
         (
             "pipeline/models/transfer.py",
             "return values[:, 0]",
             "return values[:, 1]",
+            training_of("transfer") | {"ablate_data"} | ABLATE_HEADS,
+        ),
+        (
+            "pipeline/models/pretrained.py",
+            "offset=-1",
+            "offset=-2",
             training_of("transfer")
             | FINETUNE
             | {"backbone", "features train", "features val", "gradcam", "ablate_data"}
+            | GRADCAM_TRUST
             | ABLATE_HEADS,
         ),
         ("pipeline/ablate_heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
