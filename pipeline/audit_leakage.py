@@ -116,7 +116,7 @@ def features(controls):
 
 def covid_share(images):
     share = (images.loc[images["split"] == "test", "label"] == "covid").mean()
-    return f"tables/data/index.csv: {share:.1%} of the test images are covid, as the archive has it"
+    return f"tables/data/index.csv: {share:.1%} of the test images are covid"
 
 
 if __name__ == "__main__":

@@ -89,18 +89,18 @@ def no_content(controls):
 
 
 def models(edits):
-    """Whether the fine-tuned model's verdicts on covid hang on the region or on the edges of the film."""
+    """Whether the fine-tuned model's verdicts on covid depend on the region or on the edges of the film."""
     inside, edges = edits.loc["transfer", "inside", "covid"], edits.loc["transfer", "edges", "covid"]
     text = (
         f"Blanking the {inside['region']} flips {inside['flipped']:.0%} of the fine-tuned model's verdicts on COVID-19 "
         f"images of val, blanking corners and burnt-in text {edges['flipped']:.0%}:"
     )
     if inside["flipped_ci_low"] > edges["flipped_ci_high"]:
-        verdict, follows = "region", f" they hang on the {inside['region']} more than on those edges."
+        verdict, follows = "region", f" they depend on the {inside['region']} more than on those edges."
     elif edges["flipped_ci_low"] > inside["flipped_ci_high"]:
-        verdict, follows = "edges", f" they hang on those edges more than on the {inside['region']}."
+        verdict, follows = "edges", f" they depend on those edges more than on the {inside['region']}."
     else:
-        verdict, follows = "undecided", " on which of them they hang more cannot be told."
+        verdict, follows = "undecided", " on which of the two they depend more cannot be told."
     both = (
         cells("counterfactuals", model="transfer", edit=e, label="covid", column="flipped") for e in ("inside", "edges")
     )

@@ -64,6 +64,9 @@ FIGURES = {
     "evaluate/scores": (3.4, 1.7),
     "evaluate/reliability": (3.4, 1.95),
     "evaluate/samples": (7, 1.4),
+    "audit/controls": (3.4, 2.1),
+    "audit/counterfactuals": (7, 3.3),
+    "audit/markers": (3.4, 1.95),
     "gradcam/groups": (7, 4.7),
     "gradcam/means": (3.4, 1.2),
     "gradcam/regions": (3.4, 1.9),
@@ -233,6 +236,33 @@ def made_up():
             {"metric": metric, "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03, "p": 0.001, "n": n,
              "baseline_alone": "" if metric == "auc" else 4, "transfer_alone": "" if metric == "auc" else 19}
             for metric, n in {"auc": 576, "accuracy": 576, "sensitivity": 144, "specificity": 432}.items()
+        ],
+        "audit/controls": [
+            {"control": control, "name": name, "region": "lungs", "blind": blind, "seeds": 3, "value": value,
+             "ci_low": value - 0.02, "ci_high": value + 0.01, "ratio": ratio, "ratio_ci_low": ratio and ratio - 0.04,
+             "ratio_ci_high": ratio and ratio + 0.04, "status": "defined" if ratio else "reference",
+             "flagged": bool(ratio) and ratio > 0.8, "flag": 0.8, "least_auc": 0.6}
+            for control, name, blind, value, ratio in (
+                ("whole", "whole image", False, 0.97, ""), ("inside_blanked", "lungs blanked", True, 0.94, 0.93),
+                ("inside_alone", "lungs alone", False, 0.92, 0.89), ("outline", "outline alone", True, 0.7, 0.43),
+            )
+        ],
+        "audit/counterfactuals": [
+            {"model": model, "name": name, "region": "lungs", "edit": edit, "label": label, "images": 144,
+             "value": -0.123, "ci_low": -0.15, "ci_high": -0.1, "flipped": 0.27}
+            for model in models
+            for edit, name in (("edges", "corners and text blanked"), ("inside", "lungs blanked"))
+            for label in labels
+        ],
+        "audit/leakage": [
+            {"code": code, "type": kind, "answer": "no: it is so", "how": how, "evidence": "x.csv: 3"}
+            for code, kind, how in (
+                ("L1.1", "no test set", "checked by a test"), ("L3.1", "temporal", "cannot be known from this data")
+            )
+        ],
+        "audit/verdict": [
+            {"topic": topic, "verdict": "flagged", "statement": f"The sentence on {topic}, 98% of it.", "cells": "x"}
+            for topic in ("summary", "outside", "no_content", "models", "markers")
         ],
         "gradcam/groups": [
             {"group": group, "images": images, "empty": 0, "shown": min(images, 4), "model": "transfer",
@@ -783,6 +813,7 @@ def scenarios():
         heat(tables, "border", 1.1, 1.3)
         heat(tables, "corners", 0.9, 1.1)
         heat(tables, "lungs", 0.9, 1.1, "central region")
+        change(tables, "audit/controls", "region", "central region")
         interval(tables, "gradcam/differences", -0.1, -0.02, -0.06)
         trust(tables, "baseline", "deletion, random less hottest", -0.1, -0.02)
         trust(tables, "baseline", "shuffled weights, all layers", 0.5, 0.7)
@@ -796,6 +827,7 @@ def scenarios():
         auc(tables, "baseline", 0.4, 0.5, 0.6)
         auc(tables, "transfer", 0.4, 0.5, 0.6)
         change(tables, "explore/sizes", "max_width", 900, split="test")
+        change(tables, "audit/controls", "status", "not defined", status="defined")
         change(tables, "explore/classes", "share", 0.4, split="test", label="covid")
         change(tables, "explore/uniformity", "verdict", "different", second="test")
         change(tables, "explore/mean_images", "ratio", 3.1, second="test")
@@ -1024,9 +1056,21 @@ def is_text(node):
             "sooner than blanking random blocks for the transfer model",
             "a row without images",
             "what such shortcuts would give",
+            r"with \num{3} seeds on the whole image, and anew on controls that lack what a diagnosis needs "
+            r"(\cref{fig:controls}): with the lungs blanked",
+            "on the outline of the lungs alone. the lungs are those of the masks",
+            r"a control above \num{0.8} is flagged. the sentence on outside, 98\% of it. the sentence on no\_content",
+            r"lungs blanked & covid & \num{-0.12}, \qty{27}{\percent} & \num{-0.12}, \qty{27}{\percent} \\ & normal & ",
+            "the thumbnail and the lungs alone can show the disease",
+            r"to \num{1} of \num{2} this data gives no answer",
+            "different hospitals. the sentence on summary",
         ],
         "alike": [
             "the classes are nearly balanced",
+            "with the central region blanked, with nothing else left, on the border alone, on a thumbnail only. the "
+            "data has no masks of the lungs: a central region",
+            "what is left around the central region holds parts of the lungs",
+            "the thumbnail and the central region alone can show the disease",
             "it orders them worse",
             "its verdicts are right less often. it loses both",
             "the data has no masks of the lungs; a central region of the film",
@@ -1078,6 +1122,7 @@ def is_text(node):
         ],
         "poor": [
             "are not divided uniformly",
+            r"here $s$ is not defined, as the auc of the whole image is not certainly above \num{0.6}",
             "the stored images differ in size",
             r"differences that count are found by \num{10} of the tests",
             "mean images of two splits lie further apart",
@@ -1149,6 +1194,7 @@ def is_text(node):
             "generated phantoms",
             "random weights",
             "nothing about lungs",
+            "on phantoms this audit shows that it runs",
             "nothing can be concluded",
             "overfitting sets in",
             "neither is faster",

@@ -29,7 +29,7 @@ def audit(
 
 
 def draw_controls(runs, table, file):
-    """Val AUC of every run and the mean with its interval, a row a control; the AUC from which a control is flagged."""
+    """Val AUC of every run and the mean with its interval, a row a control; its ratio, and the limit of the flag."""
     table = table.dropna(subset="value")
     drawing, axis = figure(COLUMN, 0.75 + 0.22 * len(table))
     for place, row in enumerate(table.itertuples()):
@@ -38,11 +38,14 @@ def draw_controls(runs, table, file):
         axis.plot(values, [place] * len(values), "o", ms=2.5, color="0.6", label="run")
         axis.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=0.9)
         axis.plot(row.value, place, "|", ms=9, mew=1.5, color=colour)
+        if row.status == "defined":
+            axis.text(1.02, place, f"{row.ratio:.2f}", transform=axis.get_yaxis_transform(), va="center", fontsize=7)
     axis.plot([], [], "|", ms=9, mew=1.5, color="black", label="mean")
     if table["flagged"].any():
         axis.plot([], [], "|", ms=9, mew=1.5, color=FLAGGED, label="flagged")
     axis.axvline(0.5, color="0.6", linewidth=0.6, linestyle="--", label="chance")
     if (table["status"] == "defined").any():
+        axis.text(1.02, -0.7, "$S$", transform=axis.get_yaxis_transform(), fontsize=7)
         limit = 0.5 + table["flag"].iloc[0] * (table["value"].iloc[0] - 0.5)
         axis.axvline(limit, color=FLAGGED, linewidth=0.6, linestyle=":", label="limit")
     axis.set_yticks(range(len(table)), table["name"])
@@ -58,7 +61,7 @@ def draw_samples(table, arrays, file):
     """Each example as it is, its markers outlined, and after each edit, with the probabilities of both models."""
     columns = table["edit"].nunique()
     rows = len(table) // columns
-    drawing, axes = figure(PAGE, rows * (PAGE / columns + 0.35), rows, columns, squeeze=False)
+    drawing, axes = figure(PAGE, rows * (PAGE / columns + 0.25), rows, columns, squeeze=False)
     for axis, image, row in zip(axes.flat, arrays["images"], table.itertuples(), strict=True):
         title = f"label: {row.label}" if row.edit == "original" else row.name
         title += f"\nP(covid) {row.baseline:.2f} baseline, {row.transfer:.2f} transfer"
@@ -71,7 +74,7 @@ def draw_samples(table, arrays, file):
 def draw_markers(arrays, file):
     """Images of each class on which text or markers were found, outlined; a class without says so in its place."""
     columns = max(1, *(len(arrays[label]) for label in LABELS))
-    drawing, axes = figure(COLUMN, 2 * (COLUMN / max(columns, 3) + 0.2), 2, columns, squeeze=False)
+    drawing, axes = figure(COLUMN, 2 * (COLUMN / max(columns, 3) + 0.12), 2, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for row, label in zip(axes, LABELS, strict=True):

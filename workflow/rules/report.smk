@@ -43,6 +43,7 @@ rule report:
             "tables/evaluate/calibration.csv",
             "tables/evaluate/val_test.csv",
             "tables/evaluate/compare.csv",
+            *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
             "tables/gradcam/groups.csv",
             "tables/gradcam/regions.csv",
             "tables/gradcam/differences.csv",
@@ -66,6 +67,7 @@ rule report:
             "figures/finetune/finetune.pdf",
             "figures/evaluate/confusion.pdf",
             *expand("figures/evaluate/{figure}.pdf", figure=["curves", "scores", "reliability", "samples"]),
+            *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals", "markers"]),
             *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
         ],
     output:
