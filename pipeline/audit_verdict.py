@@ -29,25 +29,24 @@ def audit_verdict(controls: Path, counterfactuals: Path, markers: Path, table: P
 def summary(controls):
     """How many of the controls that see no structure inside reach nearly what the whole image gives."""
     region, tested = controls.loc["whole", "region"], controls[controls["blind"] & controls["ratio"].notna()]
-    flagged = tested[tested["flagged"]]
-    best = tested["ratio"].idxmax() if len(tested) else "whole"
     if tested.empty:
-        verdict = "not defined"
         text = "The whole image itself tells the classes apart too poorly for an audit of shortcuts."
-    elif flagged.empty:
-        verdict = "not flagged"
+        cell = cells("controls", control="whole", column="ci_low")
+        return {"verdict": "not defined", "statement": text, "cells": cell}
+    cell = cells("controls", control=tested["ratio"].idxmax(), column="ratio")
+    count = int(tested["flagged"].sum())
+    if not count:
         text = (
-            f"No control that is blind to the structure of the {region} comes near what the whole image gives: of the "
-            f"shortcuts looked for, none explains the score."
+            f"No control that is blind to the structure of the {region} comes near what the whole image gives above "
+            "chance: of the shortcuts looked for, none explains the score."
         )
-    else:
-        verdict = "flagged"
-        text = (
-            f"Of {len(tested)} controls that are blind to the structure of the {region}, {len(flagged)} "
-            f"{'comes' if len(flagged) == 1 else 'come'} near what the whole image gives, the best with "
-            f"{tested['ratio'].max():.0%} of it: a high score on this data is no evidence of seeing disease."
-        )
-    return {"verdict": verdict, "statement": text, "cells": cells("controls", control=best, column="ratio")}
+        return {"verdict": "not flagged", "statement": text, "cells": cell}
+    text = (
+        f"Of {len(tested)} controls that are blind to the structure of the {region}, {count} "
+        f"{'comes' if count == 1 else 'come'} near what the whole image gives above chance, the best with "
+        f"{tested['ratio'].max():.0%} of it: a high score on this data is no evidence of seeing disease."
+    )
+    return {"verdict": "flagged", "statement": text, "cells": cell}
 
 
 def outside(controls):
@@ -57,7 +56,7 @@ def outside(controls):
     if row["status"] != "defined":
         verdict, follows = (
             "not defined",
-            ", with nothing to compare it with: the whole image tells the classes too poorly.",
+            ", with nothing to compare it with: the whole image tells the classes apart too poorly.",
         )
     elif row["flagged"]:
         verdict, follows = "enough", f", {row['ratio']:.0%} of what the whole image gives above chance."

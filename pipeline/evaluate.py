@@ -71,8 +71,12 @@ def evaluate(
     places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
     sample_images.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(sample_images, images=cache.read(test)[places])
-    seen = pd.read_csv(ledger).drop(columns="time").drop_duplicates()
-    seen.sort_values(["model", "weights_sha256", "data_sha256"]).to_csv(looks, index=False)
+    distinct(pd.read_csv(ledger)).to_csv(looks, index=False)
+
+
+def distinct(ledger):
+    """The looks of a ledger: its distinct pairs of weights and data, without their times."""
+    return ledger.drop(columns="time").drop_duplicates().sort_values(["model", "weights_sha256", "data_sha256"])
 
 
 def labels_and_logits(predictions):

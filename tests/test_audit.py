@@ -470,8 +470,8 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
         "markers": "differ",
     }  # fmt: skip
     assert table.loc["summary", "statement"] == (
-        f"Of 3 controls that are blind to the structure of the {region}, 3 come near what the whole image gives, the "
-        "best with 98% of it: a high score on this data is no evidence of seeing disease."
+        f"Of 3 controls that are blind to the structure of the {region}, 3 come near what the whole image gives "
+        "above chance, the best with 98% of it: a high score on this data is no evidence of seeing disease."
     )
     assert table.loc["outside", "statement"] == (
         f"A network that never sees the {region} reaches a val AUC of 0.960 (0.940 to 0.970), 98% of what the whole "

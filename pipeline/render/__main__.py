@@ -43,6 +43,7 @@ def render(
         provenance=origin,
         demo=settings["demo"],
         quick=settings["dataset"]["draw"] is not None,
+        external=settings["dataset"]["external"] is not None,
     )
     environment.write(templates, article.name, build)
     for file in ("preamble.tex", "references.bib"):

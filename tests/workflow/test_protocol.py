@@ -45,6 +45,24 @@ def test_only_one_rule_feeds_test_images_to_a_model_for_a_result(jobs):
     assert reading == {"predict_test baseline", "predict_test transfer", "gradcam"}
 
 
+def test_an_external_set_is_predicted_once_by_each_final_model_and_reaches_nothing_that_is_fitted(built):
+    jobs = built.graph("--config", "dataset={external: data/covid_xray.zip}")
+    assert set(jobs) - set(built.graph()) == {
+        "data_external",
+        "predict_external baseline",
+        "predict_external transfer",
+        "evaluate_external",
+    }
+    reached = descendants({"results/data/external.npy"}, jobs)
+    assert {job for job, (inputs, _) in jobs.items() if inputs & reached} == {
+        "predict_external baseline",
+        "predict_external transfer",
+        "evaluate_external",
+        "report",
+        "all",
+    }
+
+
 def test_only_the_report_reads_what_explore_writes(jobs):
     explored = {file for job, (_, outputs) in jobs.items() if job == "explore" for file in outputs}
     readers = {job for job, (inputs, _) in jobs.items() if inputs & explored}

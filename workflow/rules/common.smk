@@ -80,9 +80,9 @@ def absent(message, made):
     sys.exit(message)
 
 
-def dataset_path():
-    """dataset.path, relative to the folder of this build or, if it is not there, to the checkout."""
-    path = Path(config["dataset"]["path"])
+def dataset_path(key="path"):
+    """dataset.path or dataset.external, relative to the folder of this build or, if not there, to the checkout."""
+    path = Path(config["dataset"][key])
     return path if path.exists() or not (ROOT / path).exists() else ROOT / path
 
 
@@ -98,6 +98,22 @@ def dataset_digest(wildcards):
     """Digest of the archive's content: a touched archive is no new data."""
     try:
         return archive.digest(dataset_path())
+    except InputError:
+        return "unreadable"  # the stage itself says what is wrong with it
+
+
+def external(wildcards):
+    """The external set, looked for when it is needed, like the archive."""
+    path = dataset_path("external")
+    if not path.exists():
+        expected = "a zip file, a tar file or a folder, or null for none"
+        absent(f"dataset.external: nothing at {path}; expected {expected}", made="tables/data/index_external.csv")
+    return ancient(str(path))
+
+
+def external_digest(wildcards):
+    try:
+        return archive.digest(dataset_path("external"))
     except InputError:
         return "unreadable"  # the stage itself says what is wrong with it
 

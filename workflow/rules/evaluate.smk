@@ -1,6 +1,7 @@
 VAL_PREDICTIONS = ["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"]
 # Outside the rules' outputs: Snakemake deletes those before a job runs again, and a look cannot be unlooked.
 LEDGER = "results/evaluate/ledger.csv"
+EXTERNAL_LEDGER = "results/evaluate/external_ledger.csv"
 
 
 rule predict_test:
@@ -129,3 +130,50 @@ rule evaluate_figures:
         "--confusion-figure {output.confusion} --curves-figure {output.curves} "
         "--reliability-figure {output.reliability} --scores-figure {output.scores} "
         "--samples-figure {output.samples} --log {log}"
+
+
+if config["dataset"]["external"]:
+
+    rule predict_external:
+        """The one look at the external set for each final model, in a ledger of its own."""
+        input:
+            model=final_model,
+            external=tracked("results/data/external.npy"),
+            external_index="tables/data/index_external.csv",
+        output:
+            logits="results/evaluate/{model}_external_logits.csv",
+        log:
+            "results/logs/predict_external_{model}.log",
+        benchmark:
+            "results/benchmarks/predict_external_{model}.tsv"
+        threads: config["compute"]["threads"]
+        params:
+            settings=chosen("compute"),
+            ledger=EXTERNAL_LEDGER,
+            code=code_of("pipeline.predict_test"),
+        shell:
+            "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
+            "--test {input.external[0]} --test-index {input.external_index} --settings {params.settings:q} "
+            "--ledger {params.ledger} --logits {output.logits} --log {log}"
+
+    rule evaluate_external:
+        """The metrics on the external set, beside those on the test split, at the same thresholds."""
+        input:
+            logits=expand("results/evaluate/{model}_external_logits.csv", model=MODELS),
+            thresholds="tables/evaluate/thresholds.csv",
+            test_metrics="tables/evaluate/test_metrics.csv",
+        output:
+            table="tables/evaluate/external_metrics.csv",
+            looks="tables/evaluate/external_ledger.csv",
+        log:
+            "results/logs/evaluate_external.log",
+        benchmark:
+            "results/benchmarks/evaluate_external.tsv"
+        params:
+            settings=chosen("seed"),
+            ledger=EXTERNAL_LEDGER,
+            code=code_of("pipeline.evaluate_external"),
+        shell:
+            "python -m pipeline.evaluate_external evaluate_external --logits {input.logits} "
+            "--thresholds {input.thresholds} --test-metrics {input.test_metrics} --ledger {params.ledger} "
+            "--settings {params.settings:q} --table {output.table} --looks {output.looks} --log {log}"

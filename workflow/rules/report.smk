@@ -7,6 +7,13 @@ TEMPLATES = sorted(
 )
 
 
+EXTERNAL_TABLES = (
+    ["tables/data/external_summary.csv", "tables/evaluate/external_metrics.csv", "tables/evaluate/external_ledger.csv"]
+    if config["dataset"]["external"]
+    else []
+)
+
+
 rule report:
     """The article as a PDF, and the record of every number in it."""
     input:
@@ -43,6 +50,7 @@ rule report:
             "tables/evaluate/calibration.csv",
             "tables/evaluate/val_test.csv",
             "tables/evaluate/compare.csv",
+            *EXTERNAL_TABLES,
             *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
             "tables/gradcam/groups.csv",
             "tables/gradcam/regions.csv",
@@ -78,7 +86,7 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     params:
-        settings=chosen("demo", "dataset.draw"),
+        settings=chosen("demo", "dataset.draw", "dataset.external"),
         build="results/report",
         code=code_of("pipeline.render.__main__"),
     shell:
