@@ -424,7 +424,14 @@ CONTROLS_TABLE = {
 }
 
 
-def stated(folder, region="central region", changed=None, flips=((0.4, 0.3, 0.5), (0.1, 0.05, 0.2)), marks=(0.2, 0.6)):
+def stated(
+    folder,
+    region="central region",
+    changed=None,
+    flips=((0.4, 0.3, 0.5), (0.1, 0.05, 0.2)),
+    crops=((0.02, 0.01, 0.06), (0.42, 0.37, 0.46)),
+    marks=(0.2, 0.6),
+):
     """{topic: row of the verdicts} from made-up tables; `changed` replaces (value, low, high, ratio, flagged)."""
     controls = pd.DataFrame(
         [
@@ -436,9 +443,12 @@ def stated(folder, region="central region", changed=None, flips=((0.4, 0.3, 0.5)
     )  # fmt: skip
     edits = pd.DataFrame(
         [
-            {"model": "transfer", "edit": edit, "label": "covid", "region": region, "flipped": share,
+            {"model": "transfer", "edit": edit, "label": label, "region": region, "flipped": share,
              "flipped_ci_low": low, "flipped_ci_high": high}
-            for edit, (share, low, high) in zip(("inside", "edges"), flips, strict=True)
+            for (edit, label), (share, low, high) in zip(
+                [("inside", "covid"), ("edges", "covid"), ("crop", "covid"), ("crop", "normal")], (*flips, *crops),
+                strict=True,
+            )
         ]
     )  # fmt: skip
     markers = pd.DataFrame(
@@ -467,6 +477,7 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
     table = stated(tmp_path, region)
     assert table["verdict"].to_dict() == {
         "summary": "flagged", "outside": "enough", "no_content": "better than chance", "models": "region",
+        "crop": "part",
         "markers": "differ",
     }  # fmt: skip
     assert table.loc["summary", "statement"] == (
@@ -500,6 +511,8 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
         ("no_content", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
         ("models", "edges", "those edges more", {"flips": ((0.1, 0.05, 0.2), (0.4, 0.3, 0.5))}),
         ("models", "undecided", "cannot be told", {"flips": ((0.1, 0.05, 0.4), (0.4, 0.3, 0.5))}),
+        ("crop", "part", "decides a part", {"crops": ((0.42, 0.37, 0.46), (0.02, 0.01, 0.06))}),
+        ("crop", "few", "most of them need neither", {"crops": ((0.12, 0.08, 0.16), (0.02, 0.01, 0.06))}),
         ("markers", "alike", "no detectable difference", {"marks": (0.5, 0.6)}),
     ],
 )

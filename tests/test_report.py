@@ -270,7 +270,7 @@ def made_up():
         ],
         "audit/verdict": [
             {"topic": topic, "verdict": "flagged", "statement": f"The sentence on {topic}, 98% of it.", "cells": "x"}
-            for topic in ("summary", "outside", "no_content", "models", "markers")
+            for topic in ("summary", "outside", "no_content", "models", "crop", "markers")
         ],
         "gradcam/groups": [
             {"group": group, "images": images, "empty": 0, "shown": min(images, 4), "model": "transfer",
