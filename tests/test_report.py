@@ -22,6 +22,7 @@ from pipeline.render import environment, filters, latex, metadata
 from pipeline.render.cells import Tables
 from pipeline.render.escape import escape
 from pipeline.render.figures import Figures
+from pipeline.render.questions import Questions
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "report"
@@ -384,7 +385,8 @@ class Run:
 
     def __init__(self, folder):
         self.folder, self.tables, self.report = folder, made_up(), REPORT
-        self.pdf, self.trace = folder / "report/report.pdf", folder / "tables/report/trace.csv"
+        self.pdf = folder / "report/report.pdf"
+        self.trace, self.questions = folder / "tables/report/trace.csv", folder / "tables/report/questions.csv"
 
     def render(self, settings=REAL):
         table_files, figure_files = [], []
@@ -409,6 +411,7 @@ class Run:
             build=self.folder / "results/report",
             pdf=self.pdf,
             trace=self.trace,
+            questions=self.questions,
         )
 
     def source(self, settings=REAL):
@@ -727,6 +730,7 @@ def scenarios():
         shares(tables, (-0.1, -0.05), *[(-0.02, 0.02)] * 4)
         change(tables, "ablate/data", "val_auc", 0.95, model="transfer")
         epochs(tables, "baseline", "", "", "", "")
+        change(tables, "gradcam/groups", "images", 0)
         change(tables, "train/compare", "bytes", 2000000, model="transfer")
         change(tables, "train/transfer_final", "train_loss", 0.9, epoch=1)
         seconds(tables, "fine-tuning", 56789)
@@ -833,7 +837,8 @@ def is_text(node):
             r"at most \num{1.5} times the expected distance",
             "the strongest single cue is contrast, lower in covid-19 images",
             r"all together, in gradient boosting, reach an auc of \num{0.92}",
-            "the classes are unbalanced. the cues of",
+            "the classes are unbalanced, with covid-19 on",
+            r"which alone reach an auc of \num{0.92}",
             "calling every val image normal would give an accuracy of",
             "the loss weights each class inversely",
             "on train the cross-entropy never rises (smooth)",
@@ -892,7 +897,9 @@ def is_text(node):
             "better than chance",
             r"\num{2} looks at the test images, one for each final model",
             "the transfer model (",
-            r"for \num{1} of the \num{2} images shown the map is empty",
+            r"for \num{1} of the \num{2} images of \cref{fig:gradcam} the map is empty",
+            r"of the \num{14} missed cases and \num{0} false alarms",
+            r"more than the false alarms (\num{14} against \num{0}",
             "a row without images",
             "what such shortcuts would give",
         ],
@@ -938,6 +945,7 @@ def is_text(node):
             "it lowers the auc",
             "the baseline is better",
             r"\num{3} looks at test images where one for each",
+            r"no fewer than the missed cases (\num{5} against \num{5}",
             "none of the",
         ],
         "poor": [
@@ -971,6 +979,7 @@ def is_text(node):
             "lies below what it reached",
             "gained nothing",
             "whatever their height",
+            "as no test image is misclassified",
             "drawn from the archive's train split",
         ],
         "below chance": [
@@ -1025,6 +1034,53 @@ def test_texts_follow_the_tables(untyped, name, phrases):
     alter(untyped.tables)
     source = untyped.source(settings).lower()
     assert [phrase for phrase in phrases if phrase not in source] == []
+
+
+# Questions.
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_every_question_is_answered_once_from_a_cell_and_a_float(untyped, name):
+    settings, alter = scenarios()[name]
+    alter(untyped.tables)
+    untyped.render(settings)
+    with open(untyped.questions) as file:
+        answers = list(csv.DictReader(file))
+    assert [int(answer["question"]) for answer in answers] == list(range(1, 25))
+    assert [answer["question"] for answer in answers if not (answer["cells"] and answer["floats"])] == []
+
+
+def test_an_answer_rests_on_what_it_shows_decides_by_and_refers_to(tables):
+    question = Questions(tables.readings)
+    read_before = tables.cell("tune/baseline", trial=1, column="val_auc")
+    tables.cell("tune/baseline", trial=1, column="status")
+
+    def answer():
+        assert tables.cell("tune/baseline", trial=1, column="kept")
+        return filters.number(read_before, digits=2) + r" (\cref{fig:a,sec:b,tab:c}). \Cref{fig:a}."
+
+    assert question(7, answer).startswith(r"\question{7}\num{0.90} (")
+    cells, floats = question.answers[7]
+    assert [cell.column for cell in cells] == ["val_auc", "kept"]
+    assert floats == ["fig:a", "tab:c"]
+
+
+@pytest.mark.parametrize("number", [0, 25, 7])
+def test_an_unknown_or_second_answer_is_refused(number):
+    question = Questions([])
+    question(7, lambda: "")
+    with pytest.raises(InputError, match=rf"question\({number}\): expected each of 1 to 24 once"):
+        question(number, lambda: "")
+
+
+@needs_tex
+def test_answers_are_found_by_section_and_page(run):
+    run.render()
+    with open(run.questions) as file:
+        answers = {int(answer["question"]): answer for answer in csv.DictReader(file)}
+    assert (answers[1]["section"], answers[7]["section"], answers[24]["section"]) == ("2", "3", "6")
+    pages = [int(answer["page"]) for answer in answers.values()]
+    assert min(pages) >= 1 and max(pages) > 3
 
 
 # Escaping.

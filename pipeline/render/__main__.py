@@ -2,7 +2,8 @@
 
 Reads   templates, preamble, references and metadata beside the article's template; tables/STAGE/*.csv and
         figures/STAGE/*.pdf that it is given.
-Writes  report/report.pdf; tables/report/trace.csv, one row a number or text read from a table.
+Writes  report/report.pdf; tables/report/trace.csv, one row a number or text read from a table;
+        tables/report/questions.csv, one row a question: where it is answered, and on what the answer rests.
 """
 
 import shutil
@@ -12,6 +13,7 @@ from pipeline.command import log, run
 from pipeline.render import environment, latex, metadata, provenance
 from pipeline.render.cells import Tables
 from pipeline.render.figures import Figures
+from pipeline.render.questions import Questions
 
 
 def render(
@@ -22,6 +24,7 @@ def render(
     build: Path,
     pdf: Path,
     trace: Path,
+    questions: Path,
 ):
     """Render the templates, run LaTeX in the folder `build`, and put the PDF in its place.
 
@@ -31,6 +34,7 @@ def render(
     # Leftovers of a failed run could decide what LaTeX makes of this one.
     shutil.rmtree(build, ignore_errors=True)
     cells = Tables(tables)
+    answers = Questions(cells.readings)
     origin = provenance.of(article.parent)
     templates = environment.create(
         article.parent,
@@ -39,6 +43,7 @@ def render(
         row=cells.row,
         rows=cells.rows,
         figure=Figures(figures, build),
+        question=answers,
         metadata=metadata.read(article.parent / "metadata.yaml"),
         provenance=origin,
         demo=settings["demo"],
@@ -50,6 +55,7 @@ def render(
     typeset = latex.typeset(build / article.stem, origin.epoch)
 
     cells.write_trace(trace)
+    answers.write(questions, latex.labels(build / article.stem))
     pdf.parent.mkdir(parents=True, exist_ok=True)
     # A reader never finds half a PDF.
     unfinished = pdf.with_suffix(".pdf.part")

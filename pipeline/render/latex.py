@@ -56,6 +56,12 @@ def typeset(source, epoch):
     return source.with_suffix(".pdf")
 
 
+def labels(source):
+    """{label: (number of what it labels, page)} of the article typeset from `source`, as LaTeX wrote them down."""
+    found = re.findall(r"^\\newlabel\{(.+?)\}\{\{(.*?)\}\{(.*?)\}", _read(source.with_suffix(".aux")), re.MULTILINE)
+    return {label: (number, page) for label, number, page in found}
+
+
 def first_error(source, output):
     """The first error of TeX or BibTeX with its file and line; failing that, the end of what latexmk said."""
     lines = _read(source.with_suffix(".log")).splitlines()

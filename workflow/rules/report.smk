@@ -8,7 +8,7 @@ TEMPLATES = sorted(
 
 
 rule report:
-    """The article as a PDF, and the record of every number in it."""
+    """The article as a PDF, and the record of every number in it and of every answer."""
     input:
         article=str(ARTICLE),
         templates=TEMPLATES,
@@ -66,6 +66,7 @@ rule report:
     output:
         pdf="report/report.pdf",
         trace="tables/report/trace.csv",
+        questions="tables/report/questions.csv",
     log:
         "results/logs/report.log",
     benchmark:
@@ -77,4 +78,4 @@ rule report:
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
         "--tables {input.tables} --figures {input.figures} --build {params.build} --pdf {output.pdf} "
-        "--trace {output.trace} --log {log}"
+        "--trace {output.trace} --questions {output.questions} --log {log}"
