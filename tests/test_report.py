@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.command import InputError
 from pipeline.render import __main__ as stage
-from pipeline.render import environment, filters, latex, metadata
+from pipeline.render import digits, environment, filters, latex, metadata
 from pipeline.render.cells import Tables
 from pipeline.render.escape import escape
 from pipeline.render.figures import Figures
@@ -386,7 +386,9 @@ class Run:
     def __init__(self, folder):
         self.folder, self.tables, self.report = folder, made_up(), REPORT
         self.pdf = folder / "report/report.pdf"
-        self.trace, self.questions = folder / "tables/report/trace.csv", folder / "tables/report/questions.csv"
+        self.trace, self.questions, self.checks = (
+            folder / f"tables/report/{name}.csv" for name in ("trace", "questions", "checks")
+        )
 
     def render(self, settings=REAL):
         table_files, figure_files = [], []
@@ -412,6 +414,7 @@ class Run:
             pdf=self.pdf,
             trace=self.trace,
             questions=self.questions,
+            checks_table=self.checks,
         )
 
     def source(self, settings=REAL):
@@ -448,38 +451,16 @@ def untyped(run, monkeypatch):
 
 # Numbers: read, never typed.
 
-# Names, the document's own format, and the level of the intervals, none of which a run could change.
-DIGITS_ALLOWED = ["COVID-19", "ResNet50V2", "10pt,twocolumn,a4paper", r"\frac{1}{n}", r"\qty{95}{\percent} confidence"]
-DIGITS_ALLOWED += re.findall(r"@\w+\{(\w+),", (REPORT / "references.bib").read_text())
-DIGITS_ALLOWED += [r"height=0.8\textheight", "\\setlength{\\tabcolsep}{3pt}"]
 
-
-def typed_digits(template):
-    """What stands in a template with a digit and is not in the short list: in its text, and in texts of expressions."""
-    parsed = environment.create(REPORT, None).parse(template)
-    found = []
-    for data in parsed.find_all(jinja2.nodes.TemplateData):
-        text = data.data
-        for allowed in DIGITS_ALLOWED:
-            text = text.replace(allowed, "")
-        found += re.findall(r"\S*\d\S*", text)
-    for constant in parsed.find_all(jinja2.nodes.Const):
-        # Names of columns, metrics and templates are no numbers, whatever is in them; every other text could be shown.
-        if isinstance(constant.value, str) and not re.fullmatch(r"[a-z]\w*|\S+\.tex\.j2", constant.value):
-            found += re.findall(r"\S*\d\S*", constant.value)
-    return found
-
-
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: file.stem)
-def test_no_digit_is_typed(template):
-    assert typed_digits(template.read_text()) == []
+def test_no_digit_is_typed():
+    assert digits.typed(REPORT) == []
 
 
 @pytest.mark.parametrize(
     "text", ["an AUC of 0.93", r"\num{12} images", r'\VAR{"0.93"}', r'\BLOCK{set auc = "0.93"}', "COVID-19 in 3"]
 )
 def test_typed_digits_are_found(text):
-    assert typed_digits(text)
+    assert digits.typed_in(environment.create(REPORT, None).parse(text), digits.ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -1083,6 +1064,89 @@ def test_answers_are_found_by_section_and_page(run):
     assert min(pages) >= 1 and max(pages) > 3
 
 
+# Checks.
+
+
+def verdicts(run):
+    with open(run.checks) as file:
+        return {check["check"]: check["found"] for check in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(
+    "name, old, new, message",
+    [
+        (
+            "sections/baseline.tex.j2",
+            "question(7)",
+            "question(1)",
+            "baseline.tex.j2:[0-9]+: question.1.: expected each",
+        ),
+        ("sections/baseline.tex.j2", r"\cref{fig:classes}", "", "questions: 7 refers to no figure or table .mark each"),
+        ("sections/baseline.tex.j2", "Four blocks", "4 blocks", "no digit is typed: sections/baseline.tex.j2: 4 .read"),
+        ("article.tex.j2", "twocolumn", "onecolumn", "layout: not in two columns"),
+        ("article.tex.j2", "10pt", "9pt", "layout: font size not one of 10pt, 11pt, 12pt"),
+        ("sections/baseline.tex.j2", r"(\cref{tab:layers})", "", "are referred to: tab:layers .refer to it"),
+        (
+            "sections/evaluation.tex.j2",
+            r'\includegraphics{\VAR{figure("evaluate/roc")}}',
+            "",
+            "listed figures and tables are used: figure evaluate/roc .use it in a template, or list it",
+        ),
+    ],
+)
+def test_a_build_check_names_what_failed_and_what_to_do(untyped, name, old, new, message):
+    untyped.edit(name, old, new)
+    with pytest.raises(InputError, match=message):
+        untyped.render()
+
+
+def test_an_unread_table_is_found_and_the_checks_survive_the_failure(untyped):
+    untyped.tables["tune/other"] = [{"a": 1}]
+    with pytest.raises(InputError, match="listed figures and tables are used: table tune/other"):
+        untyped.render()
+    assert not untyped.pdf.exists()
+    assert "table tune/other" in (untyped.folder / "results/report/checks.csv").read_text()
+
+
+def test_overfull_boxes_are_found_with_their_section(tmp_path):
+    (tmp_path / "article.log").write_text(
+        "(./article.tex (./sections/abstract.tex)\n(./sections/baseline.tex [1]\n"
+        "Overfull \\hbox (12.3pt too wide) in paragraph at lines 12--14\n"
+        "Overfull \\vbox (1.5pt too high) has occurred while \\output is active []\n"
+    )
+    assert latex.overfull(tmp_path / "article.tex") == [
+        (12.3, "sections/baseline.tex in paragraph at lines 12--14"),
+        (1.5, r"sections/baseline.tex has occurred while \output is active []"),
+    ]
+
+
+def test_a_submission_check_fails_no_build(untyped):
+    untyped.tables["evaluate/ledger"] += untyped.tables["evaluate/ledger"][:1]
+    untyped.render(QUICK | {"demo": True})
+    found = verdicts(untyped)
+    assert found["pages"] == "0 pages"
+    assert found["metadata"].startswith("affiliation; group; authors[1].name; authors[1].contribution; authors[2]")
+    assert found["one look at test a model"] == "baseline: 2 looks"
+    assert found["no stamp"] == "stamped as a demonstration; stamped as a quick run"
+    assert found["edges of the search"] == ""
+
+
+def test_an_edge_must_have_its_word(untyped):
+    untyped.edit("parts/search.tex.j2", r"\texttt{\VAR{part}}", "")
+    untyped.render()
+    assert verdicts(untyped)["edges of the search"] == (
+        "tune.space.baseline.learning_rate.range; tune.space.transfer.learning_rate.range"
+    )
+
+
+@needs_tex
+def test_a_finished_article_passes_every_check(run):
+    text = (REPORT / "metadata.yaml").read_text()
+    run.edit("metadata.yaml", text, text.replace("(placeholder)", "21"))
+    run.render()
+    assert {check: found for check, found in verdicts(run).items() if found} == {}
+
+
 # Escaping.
 
 
@@ -1250,7 +1314,7 @@ def test_render_imports_neither_tensorflow_nor_compute_nor_plots():
     loaded = json.loads(done.stdout)
     heavy = {"tensorflow", "keras", "matplotlib", "seaborn", "sklearn", "scipy", "pandas"}
     assert heavy.isdisjoint(loaded)
-    allowed = ("pipeline.command", "pipeline.render")
+    allowed = ("pipeline.command", "pipeline.render", "pipeline.vocabulary")
     assert [name for name in loaded if name.startswith("pipeline.") and not name.startswith(allowed)] == []
 
 

@@ -92,6 +92,10 @@ class Tables:
             self.readings,
         )
 
+    def unread(self):
+        """The names of the tables that nothing was read from."""
+        return [table for table in self.files if table not in self.opened]
+
     def _open(self, table):
         if table not in self.files:
             raise InputError(

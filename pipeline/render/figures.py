@@ -11,7 +11,7 @@ class Figures:
 
     def __init__(self, files, build):
         self.files = {f"{file.parent.name}/{file.stem}": file for file in files}
-        self.build = build
+        self.build, self.used = build, set()
 
     def __call__(self, name):
         """
@@ -23,4 +23,9 @@ class Figures:
                 f"figure {name!r} is not an input of the rule report; known: {', '.join(sorted(self.files))} "
                 "(workflow/rules/report.smk lists them)"
             )
+        self.used.add(name)
         return Tex(os.path.relpath(self.files[name], self.build))
+
+    def unused(self):
+        """The names of the figures that no template asked for."""
+        return [name for name in self.files if name not in self.used]

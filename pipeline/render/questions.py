@@ -15,6 +15,11 @@ NUMBERS = range(1, 25)
 REFERENCE = re.compile(r"\\[cC]ref\{([^}]*)\}")
 
 
+def referred(text):
+    """The labels to which TeX source refers by \\cref, each once, in its order."""
+    return list(dict.fromkeys(label for labels in REFERENCE.findall(text) for label in labels.split(",")))
+
+
 class Answer(NamedTuple):
     """cells: readings of tables that the answer shows or decides by; floats: labels of the figures and tables that it
     refers to, each once, in the order of the text."""
@@ -48,9 +53,7 @@ class Questions:
             for reading, before in zip_longest(self.readings, shown_before, fillvalue=-1)
             if len(reading.shown) > before
         ]
-        labels = [label for group in REFERENCE.findall(text) for label in group.split(",")]
-        floats = [label for label in labels if label.startswith(("fig:", "tab:"))]
-        self.answers[number] = Answer(cells, list(dict.fromkeys(floats)))
+        self.answers[number] = Answer(cells, [label for label in referred(text) if label.startswith(("fig:", "tab:"))])
         return Tex(rf"\question{{{number}}}{text}")
 
     def write(self, file, labels):

@@ -8,7 +8,7 @@ TEMPLATES = sorted(
 
 
 rule report:
-    """The article as a PDF, and the record of every number in it and of every answer."""
+    """The article as a PDF, and the record of every number in it, of every answer and of every check."""
     input:
         article=str(ARTICLE),
         templates=TEMPLATES,
@@ -67,6 +67,7 @@ rule report:
         pdf="report/report.pdf",
         trace="tables/report/trace.csv",
         questions="tables/report/questions.csv",
+        checks="tables/report/checks.csv",
     log:
         "results/logs/report.log",
     benchmark:
@@ -78,4 +79,4 @@ rule report:
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
         "--tables {input.tables} --figures {input.figures} --build {params.build} --pdf {output.pdf} "
-        "--trace {output.trace} --questions {output.questions} --log {log}"
+        "--trace {output.trace} --questions {output.questions} --checks-table {output.checks} --log {log}"
