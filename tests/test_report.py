@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
 from pipeline.command import InputError
 from pipeline.render import __main__ as stage
@@ -1170,6 +1171,7 @@ def test_characters_without_a_glyph_are_refused_by_name(text, name):
     "old, new, message",
     [
         ("name: Author One", "name: Author Ω", r"metadata.yaml: authors\[1\].name: .*GREEK CAPITAL LETTER OMEGA"),
+        ("affiliation: Affil", "affiliation: 😀", "metadata.yaml: affiliation: .*U.1F600, GRINNING FACE"),
         ("group:", "grop:", "metadata.yaml: the file: found .*grop.*; expected the keys title, affiliation, group"),
         ("title: ", "title: [", "metadata.yaml: not YAML"),
         (
@@ -1253,14 +1255,22 @@ def test_every_page_is_stamped(run, settings, stamps):
     assert [place for place, page in enumerate(pages) for stamp in stamps if stamp not in page] == []
 
 
+def everywhere(text):
+    """Metadata of which every text is `text`."""
+    author = {"name": text, "contribution": text}
+    return yaml.safe_dump(dict.fromkeys(metadata.KEYS, text) | {"authors": [author, author]}, allow_unicode=True)
+
+
 @needs_tex
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
 def test_a_real_run_has_no_stamp_and_hostile_metadata_is_shown(run):
-    hostile = r"100 % \input{/etc/passwd} A&B_#~^ <é, ł, ß> $x$ “q”"
-    run.edit("metadata.yaml", "name: Author One (placeholder)", f"name: '{hostile}'")
+    hostile = r"100 % \input{/etc/passwd} A&B_#~^ <é, ł, ß> $x$ “q” \end{document} }"
+    run.edit("metadata.yaml", (REPORT / "metadata.yaml").read_text(), everywhere(hostile))
     run.render()
     text = " ".join(page_texts(run.pdf))
-    assert r"100 % \input{/etc/passwd} A&B_#" in text
+    assert text.count(r"100 % \input{/etc/passwd} A&B_#") >= 4
+    info = subprocess.run(["pdfinfo", run.pdf], capture_output=True, text=True, check=True).stdout
+    assert r"Title: 100 % \input{/etc/passwd} A&B_#" in " ".join(info.split())
     assert "Demonstration" not in text and "Quick run" not in text
     assert "??" not in text
 
@@ -1286,7 +1296,7 @@ def test_every_letter_that_escape_lets_through_is_in_the_font(tmp_path):
 @pytest.mark.parametrize(
     "typed, message",
     [
-        (r"\nosuchcommand \label", r"results/report/sections/conclusions.tex:2: Undefined control sequence"),
+        (r"\nosuchcommand \label", r"report/sections/conclusions.tex.j2:2: Undefined control sequence"),
         (r"\cref{sec:nowhere}\label", r"Reference `sec:nowhere' .*undefined"),
         (r"\cite{nobody}\label", r"Citation `nobody' .*undefined"),
     ],
@@ -1297,6 +1307,24 @@ def test_the_first_tex_error_is_shown(run, typed, message):
         run.render()
     assert len(str(error.value).splitlines()) <= 2
     assert not run.pdf.exists()
+
+
+@needs_tex
+@pytest.mark.parametrize(
+    "name, old",
+    [
+        ("parts/initial.tex.j2", "The end lies close"),
+        ("sections/baseline.tex.j2", "The random numbers of Python"),
+        ("sections/transfer.tex.j2", r"\toprule"),
+        ("article.tex.j2", r"\maketitle"),
+        ("preamble.tex", r"\captionsetup"),
+    ],
+)
+def test_a_tex_error_is_traced_to_its_template(run, name, old):
+    run.edit(name, old, rf"\nosuchcommand {old}")
+    line = (run.report / name).read_text().partition(r"\nosuchcommand")[0].count("\n") + 1
+    with pytest.raises(InputError, match=rf"report/{name}:{line}: Undefined control sequence"):
+        run.render()
 
 
 def test_without_latexmk_the_message_says_what_to_install(tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def typeset(source, epoch):
         path of the PDF.
 
     Raises:
-        InputError: no latexmk; TeX or BibTeX failed: the first error, with file and line.
+        InputError: no latexmk; TeX or BibTeX failed: the first error, with the template and its line.
     """
     # Lines of the log are not to be broken at 79 characters.
     fixed = {"SOURCE_DATE_EPOCH": str(epoch), "FORCE_SOURCE_DATE": "1", "TZ": "UTC", "max_print_line": "1000"}
@@ -86,18 +86,26 @@ def pages(source):
 
 
 def first_error(source, output):
-    """The first error of TeX or BibTeX with its file and line; failing that, the end of what latexmk said."""
+    """The first error of TeX or BibTeX with its place in the templates; failing that, the end of latexmk's output."""
     lines = _read(source.with_suffix(".log")).splitlines()
     for place, line in enumerate(lines):
         error = re.match(r"(?:\./)?(\S.*?):(\d+): (.+)", line)
         if error:
             # TeX shows where in the line it stopped: l.12 ...
             context = next((near for near in lines[place + 1 : place + 12] if near.startswith(f"l.{error[2]}")), "")
-            return f"{source.parent / error[1]}:{error[2]}: {error[3]}\n{context}".rstrip()
+            return f"{_template(source.parent / error[1], int(error[2]))}: {error[3]}\n{context}".rstrip()
+        if line.startswith("!"):
+            return f"{source}: {line.strip('! ')}"
     for line in _read(source.with_suffix(".blg")).splitlines():
         if "---" in line or line.startswith("I couldn't"):
             return f"BibTeX: {line} (log: {source.with_suffix('.blg')})"
     return "\n".join(output.splitlines()[-5:])
+
+
+def _template(file, line):
+    """FILE:LINE of the template from which `line` of the TeX `file` comes; what is no template's stands for itself."""
+    places = _read(file.with_name(f"{file.name}.lines")).splitlines()
+    return places[line - 1] if line <= len(places) else f"{file}:{line}"
 
 
 def _read(file):

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from pipeline.command import InputError
+from pipeline.render import environment
 from pipeline.render.escape import Tex
 
 NUMBERS = range(1, 25)
@@ -53,7 +54,9 @@ class Questions:
             for reading, before in zip_longest(self.readings, shown_before, fillvalue=-1)
             if len(reading.shown) > before
         ]
-        self.answers[number] = Answer(cells, [label for label in referred(text) if label.startswith(("fig:", "tab:"))])
+        self.answers[number] = Answer(
+            cells, [label for label in referred(environment.unmarked(text)) if label.startswith(("fig:", "tab:"))]
+        )
         return Tex(rf"\question{{{number}}}{text}")
 
     def write(self, file, labels):
