@@ -381,6 +381,11 @@ def blank_pdf(width, height):
     return content + f"trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n"
 
 
+def unlinked(source):
+    """TeX source without the links from numbers to their cells."""
+    return re.sub(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}", r"\1", source)
+
+
 class Run:
     """A folder with tables and figures, from which articles are rendered."""
 
@@ -422,7 +427,7 @@ class Run:
         """The TeX that the templates give, white space as single blanks."""
         self.render(settings)
         files = sorted((self.folder / "results/report").rglob("*.tex"))
-        return " ".join(" ".join(file.read_text() for file in files if file.name != "preamble.tex").split())
+        return unlinked(" ".join(" ".join(file.read_text() for file in files if file.name != "preamble.tex").split()))
 
     def edit(self, name, old, new):
         """Render from a copy of the templates in which `old` of the file `name` is `new`."""
@@ -545,7 +550,7 @@ def show(folder, expression, content="a\n7\n"):
         folder, folder / "build", cell=tables.cell, row=tables.row, rows=tables.rows, demo=True
     )
     environment.write(templates, "article.tex.j2", folder / "build")
-    return (folder / "build/article.tex").read_text(), tables
+    return unlinked((folder / "build/article.tex").read_text()), tables
 
 
 # Cells.
@@ -1041,7 +1046,7 @@ def test_an_answer_rests_on_what_it_shows_decides_by_and_refers_to(tables):
         assert tables.cell("tune/baseline", trial=1, column="kept")
         return filters.number(read_before, digits=2) + r" (\cref{fig:a,sec:b,tab:c}). \Cref{fig:a}."
 
-    assert question(7, answer).startswith(r"\question{7}\num{0.90} (")
+    assert unlinked(question(7, answer)).startswith(r"\question{7}\num{0.90} (")
     cells, floats = question.answers[7]
     assert [cell.column for cell in cells] == ["val_auc", "kept"]
     assert floats == ["fig:a", "tab:c"]
