@@ -28,9 +28,9 @@ from pipeline.render.questions import Questions
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "report"
 TEMPLATES = sorted(REPORT.rglob("*.tex.j2"))
-REAL = {"demo": False, "dataset": {"draw": None}}
-DEMO = {"demo": True, "dataset": {"draw": None}}
-QUICK = {"demo": False, "dataset": {"draw": {"train": 1, "val": 1, "test": 1}}}
+REAL = {"demo": False, "dataset": {"draw": None}, "seed": 7, "training": {"selection_seeds": [1, 2]}}
+DEMO = REAL | {"demo": True}
+QUICK = REAL | {"dataset": {"draw": {"train": 1, "val": 1, "test": 1}}}
 FIGURES = {
     "explore/classes": (3.4, 1.9),
     "explore/samples": (7, 1.1),
@@ -66,6 +66,7 @@ FIGURES = {
     "evaluate/samples": (7, 1.4),
     "gradcam/groups": (7, 5.8),
 }
+CELL = re.compile(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}")
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
 
@@ -76,7 +77,7 @@ def made_up():
     tables = {
         "explore/sizes": [
             {"split": split, "images": count, "min_width": 256, "max_width": 256, "min_height": 256,
-             "max_height": 256, "same_size": True}
+             "max_height": 256, "same_size": True, "sha256": "a1" * 32}
             for split, count in zip(splits, counts, strict=True)
         ],
         "explore/classes": [
@@ -383,7 +384,7 @@ def blank_pdf(width, height):
 
 def unlinked(source):
     """TeX source without the links from numbers to their cells."""
-    return re.sub(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}", r"\1", source)
+    return CELL.sub(r"\1", source)
 
 
 class Run:
@@ -416,6 +417,8 @@ class Run:
             article=self.report / "article.tex.j2",
             tables=table_files,
             figures=figure_files,
+            rules={str(file): f"{file.parent.name}_figures" for file in figure_files},
+            config_sha256="23" * 32,
             build=self.folder / "results/report",
             pdf=self.pdf,
             trace=self.trace,
@@ -623,8 +626,17 @@ def test_every_number_of_the_article_is_in_the_trace(untyped):
     assert numbers and set(numbers) <= shown
 
 
+def test_every_number_links_to_its_cell(untyped):
+    untyped.render()
+    files = (untyped.folder / "results/report").rglob("*.tex")
+    source = "".join(file.read_text() for file in files if file.name != "preamble.tex")
+    assert r"\cell{explore/sizes}{1}{images}{\num{2688}}" in source
+    outside = CELL.sub("", source).replace(r"\qty{95}{\percent} confidence", "")
+    assert re.findall(r"\\(?:num|qty)\{.*?\}", outside) == []
+
+
 def test_a_figure_that_is_no_input_is_refused(tmp_path):
-    figure = Figures([tmp_path / "figures/tune/baseline.pdf"], tmp_path / "results/report")
+    figure = Figures([tmp_path / "figures/tune/baseline.pdf"], {}, tmp_path / "results/report")
     assert figure("tune/baseline") == "../../figures/tune/baseline.pdf"
     with pytest.raises(InputError, match="figure 'tune/other' is not an input of the rule report; known: tune/base"):
         figure("tune/other")

@@ -22,6 +22,8 @@ def render(
     article: Path,
     tables: list[Path],
     figures: list[Path],
+    rules: dict,
+    config_sha256: str,
     build: Path,
     pdf: Path,
     trace: Path,
@@ -30,13 +32,15 @@ def render(
 ):
     """Render the templates, run LaTeX in the folder `build`, and put the PDF in its place.
 
+    `rules` names the rule that makes each of `figures`; `config_sha256` is the digest of the whole configuration.
+
     Raises:
         InputError: a template, the metadata or a table is not as it must be, TeX fails, or a check of level build.
     """
     # Leftovers of a failed run could decide what LaTeX makes of this one.
     shutil.rmtree(build, ignore_errors=True)
     cells = Tables(tables)
-    drawings = Figures(figures, build)
+    drawings = Figures(figures, rules, build)
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
     origin = provenance.of(article.parent)
@@ -50,6 +54,8 @@ def render(
         question=answers,
         metadata=metadata.read(people),
         provenance=origin,
+        config_sha256=config_sha256,
+        seeds=[str(seed) for seed in (settings["seed"], *settings["training"]["selection_seeds"])],
         demo=settings["demo"],
         quick=settings["dataset"]["draw"] is not None,
     )

@@ -73,10 +73,13 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     params:
-        settings=chosen("demo", "dataset.draw"),
+        settings=chosen("demo", "dataset.draw", "seed", "training.selection_seeds"),
+        rules=makers,
+        config=config_digest(),
         build="results/report",
         code=code_of("pipeline.render.__main__"),
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
-        "--tables {input.tables} --figures {input.figures} --build {params.build} --pdf {output.pdf} "
+        "--tables {input.tables} --figures {input.figures} --rules {params.rules:q} --config-sha256 {params.config} "
+        "--build {params.build} --pdf {output.pdf} "
         "--trace {output.trace} --questions {output.questions} --checks-table {output.checks} --log {log}"
