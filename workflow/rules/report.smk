@@ -6,6 +6,21 @@ TEMPLATES = sorted(
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
 
+# The tables for which the article has no room; they are handed in with it, and shown by `snakemake --report`.
+SUPPLEMENT = [
+    *expand("tables/data/{table}.csv", table=["index", "duplicates", "duplicates_summary"]),
+    *expand("tables/data/index_{split}.csv", split=SPLITS),
+    *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
+    *expand("tables/ablate/{study}_{table}.csv", study=[*STUDIES, "data"], table=["runs", "cost"]),
+    *expand("tables/tune/{model}_round{round}.csv", model=MODELS, round=range(1, config["tune"]["rounds"] + 1)),
+    *expand("tables/tune/{model}_cost.csv", model=MODELS),
+    *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
+    "tables/train/transfer_layers.csv",
+    *expand("tables/finetune/{table}.csv", table=["history", "heldout_history", "val_predictions"]),
+    *expand("tables/evaluate/{table}.csv", table=["test_predictions", "samples"]),
+    *expand("tables/report/{table}.csv", table=["trace", "questions", "checks"]),
+]
+
 
 rule report:
     """The article as a PDF, and the record of every number in it, of every answer and of every check."""
