@@ -6,6 +6,7 @@ Writes  tables/explore/*.csv, results/explore/samples.npz and pixels.npz, from w
 All grey values are those of the cached images, resized to the size that the networks take.
 """
 
+import hashlib
 from itertools import combinations
 from pathlib import Path
 
@@ -91,13 +92,16 @@ def explore(
 
 
 def size_table(index):
-    """One row a split: number of images, least and greatest width and height as stored, whether all are alike."""
+    """One row a split: number of images, least and greatest width and height as stored, whether all are alike, and a
+    hash of the hashes of its files."""
     groups = index.groupby("split")[["width", "height"]].agg(["min", "max"]).loc[list(SPLITS)]
     table = pd.DataFrame({"split": SPLITS, "images": index["split"].value_counts().loc[list(SPLITS)].to_numpy()})
     for side in ("width", "height"):
         for end in ("min", "max"):
             table[f"{end}_{side}"] = groups[side, end].to_numpy()
     table["same_size"] = (table["min_width"] == table["max_width"]) & (table["min_height"] == table["max_height"])
+    hashes = index.groupby("split")["sha256"].agg("".join).loc[list(SPLITS)]
+    table["sha256"] = [hashlib.sha256(joined.encode()).hexdigest() for joined in hashes]
     return table
 
 

@@ -53,7 +53,7 @@ def schema_groups(node, definitions, group=""):
 
 
 def test_shipped_configurations_are_valid():
-    assert OVERLAYS == ["demo.yaml", "quick.yaml"]
+    assert "quick.yaml" in OVERLAYS
     for overlay in ["", *[(ROOT / "config" / name).read_text() for name in OVERLAYS]]:
         assert problems(overlay) == []
 

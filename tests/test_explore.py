@@ -1,5 +1,6 @@
 """The tables of explore against numpy and pandas on random images."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def explored(tmp_path_factory):
     ]
     index = pd.DataFrame([rows[place] for place in rng.permutation(len(rows))], columns=["split", "label"])
     index["file"] = index["group"] = [f"{number}.png" for number in range(len(index))]
+    index["sha256"] = [hashlib.sha256(file.encode()).hexdigest() for file in index["file"]]
     index["width"], index["height"] = rng.integers(50, 90, (2, len(index)))
     index["bytes"] = rng.integers(900, 1000, len(index)) + 20 * (index["label"] == "covid")
     index.to_csv(folder / "index.csv", index=False)
@@ -77,6 +79,7 @@ def test_sizes(explored):
         assert (row.min_width, row.max_width) == (min(part["width"]), max(part["width"]))
         assert (row.min_height, row.max_height) == (min(part["height"]), max(part["height"]))
         assert not row.same_size
+        assert row.sha256 == hashlib.sha256("".join(part["sha256"]).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_sizes(explored):
 )
 def test_same_size(width, height, same):
     """One image of train decides for train alone; the other splits may have sizes of their own."""
-    index = pd.DataFrame({"split": ["train", "train", "val", "test"], "width": 60, "height": 70})
+    index = pd.DataFrame({"split": ["train", "train", "val", "test"], "width": 60, "height": 70, "sha256": "0"})
     index.loc[0, ["width", "height"]] = width, height
     index.loc[2, ["width", "height"]] = 100, 100
     assert size_table(index)["same_size"].tolist() == [same, True, True]

@@ -15,21 +15,24 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
 from pipeline.command import InputError
 from pipeline.render import __main__ as stage
-from pipeline.render import environment, filters, latex, metadata
+from pipeline.render import digits, environment, filters, latex, metadata
 from pipeline.render.cells import Tables
 from pipeline.render.escape import escape
 from pipeline.render.figures import Figures
+from pipeline.render.questions import Questions
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "report"
 TEMPLATES = sorted(REPORT.rglob("*.tex.j2"))
-REAL = {"demo": False, "dataset": {"draw": None, "external": None}}
-DEMO = {"demo": True, "dataset": {"draw": None, "external": None}}
-QUICK = {"demo": False, "dataset": {"draw": {"train": 1, "val": 1, "test": 1}, "external": None}}
-EXTERNAL = {"demo": False, "dataset": {"draw": None, "external": "other.zip"}}
+WHOLE = {"draw": None, "external": None}
+REAL = {"demo": False, "dataset": WHOLE, "seed": 7, "training": {"selection_seeds": [1, 2]}}
+DEMO = REAL | {"demo": True}
+QUICK = REAL | {"dataset": WHOLE | {"draw": {"train": 1, "val": 1, "test": 1}}}
+EXTERNAL = REAL | {"dataset": WHOLE | {"external": "other.zip"}}
 FIGURES = {
     "explore/classes": (3.4, 1.9),
     "explore/samples": (7, 1.1),
@@ -73,6 +76,7 @@ FIGURES = {
     "gradcam/regions": (3.4, 1.9),
     "gradcam/deletion": (3.4, 1.8),
 }
+CELL = re.compile(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}")
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
 
@@ -83,7 +87,7 @@ def made_up():
     tables = {
         "explore/sizes": [
             {"split": split, "images": count, "min_width": 256, "max_width": 256, "min_height": 256,
-             "max_height": 256, "same_size": True}
+             "max_height": 256, "same_size": True, "sha256": "a1" * 32}
             for split, count in zip(splits, counts, strict=True)
         ],
         "explore/classes": [
@@ -495,16 +499,29 @@ def blank_pdf(width, height):
     return content + f"trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n"
 
 
+def unlinked(source):
+    """TeX source without the links from numbers to their cells."""
+    return CELL.sub(r"\1", source)
+
+
 class Run:
     """A folder with tables and figures, from which articles are rendered."""
 
     def __init__(self, folder):
         self.folder, self.tables, self.report = folder, made_up(), REPORT
-        self.pdf, self.trace = folder / "report/report.pdf", folder / "tables/report/trace.csv"
+        self.pdf = folder / "report/report.pdf"
+        self.trace, self.questions, self.checks = (
+            folder / f"tables/report/{name}.csv" for name in ("trace", "questions", "checks")
+        )
 
     def render(self, settings=REAL):
         table_files, figure_files = [], []
-        for name, rows in self.tables.items():
+        listed = {
+            name: rows
+            for name, rows in self.tables.items()
+            if settings["dataset"]["external"] or "external" not in name
+        }
+        for name, rows in listed.items():
             file = self.folder / f"tables/{name}.csv"
             file.parent.mkdir(parents=True, exist_ok=True)
             with open(file, "w", newline="") as output:
@@ -522,16 +539,20 @@ class Run:
             article=self.report / "article.tex.j2",
             tables=table_files,
             figures=figure_files,
+            rules={str(file): f"{file.parent.name}_figures" for file in figure_files},
+            config_sha256="23" * 32,
             build=self.folder / "results/report",
             pdf=self.pdf,
             trace=self.trace,
+            questions=self.questions,
+            checks_table=self.checks,
         )
 
     def source(self, settings=REAL):
         """The TeX that the templates give, white space as single blanks."""
         self.render(settings)
         files = sorted((self.folder / "results/report").rglob("*.tex"))
-        return " ".join(" ".join(file.read_text() for file in files if file.name != "preamble.tex").split())
+        return unlinked(" ".join(" ".join(file.read_text() for file in files if file.name != "preamble.tex").split()))
 
     def edit(self, name, old, new):
         """Render from a copy of the templates in which `old` of the file `name` is `new`."""
@@ -561,38 +582,16 @@ def untyped(run, monkeypatch):
 
 # Numbers: read, never typed.
 
-# Names, the document's own format, and the level of the intervals, none of which a run could change.
-DIGITS_ALLOWED = ["COVID-19", "ResNet50V2", "10pt,twocolumn,a4paper", r"\frac{1}{n}", r"\qty{95}{\percent} confidence"]
-DIGITS_ALLOWED += re.findall(r"@\w+\{(\w+),", (REPORT / "references.bib").read_text())
-DIGITS_ALLOWED += [r"height=0.8\textheight", "\\setlength{\\tabcolsep}{3pt}"]
 
-
-def typed_digits(template):
-    """What stands in a template with a digit and is not in the short list: in its text, and in texts of expressions."""
-    parsed = environment.create(REPORT, None).parse(template)
-    found = []
-    for data in parsed.find_all(jinja2.nodes.TemplateData):
-        text = data.data
-        for allowed in DIGITS_ALLOWED:
-            text = text.replace(allowed, "")
-        found += re.findall(r"\S*\d\S*", text)
-    for constant in parsed.find_all(jinja2.nodes.Const):
-        # Names of columns, metrics and templates are no numbers, whatever is in them; every other text could be shown.
-        if isinstance(constant.value, str) and not re.fullmatch(r"[a-z]\w*|\S+\.tex\.j2", constant.value):
-            found += re.findall(r"\S*\d\S*", constant.value)
-    return found
-
-
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: file.stem)
-def test_no_digit_is_typed(template):
-    assert typed_digits(template.read_text()) == []
+def test_no_digit_is_typed():
+    assert digits.typed(REPORT) == []
 
 
 @pytest.mark.parametrize(
     "text", ["an AUC of 0.93", r"\num{12} images", r'\VAR{"0.93"}', r'\BLOCK{set auc = "0.93"}', "COVID-19 in 3"]
 )
 def test_typed_digits_are_found(text):
-    assert typed_digits(text)
+    assert digits.typed_in(environment.create(REPORT, None).parse(text), digits.ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -676,7 +675,7 @@ def show(folder, expression, content="a\n7\n"):
         folder, folder / "build", cell=tables.cell, row=tables.row, rows=tables.rows, demo=True
     )
     environment.write(templates, "article.tex.j2", folder / "build")
-    return (folder / "build/article.tex").read_text(), tables
+    return unlinked((folder / "build/article.tex").read_text()), tables
 
 
 # Cells.
@@ -749,8 +748,17 @@ def test_every_number_of_the_article_is_in_the_trace(untyped):
     assert numbers and set(numbers) <= shown
 
 
+def test_every_number_links_to_its_cell(untyped):
+    untyped.render()
+    files = (untyped.folder / "results/report").rglob("*.tex")
+    source = "".join(file.read_text() for file in files if file.name != "preamble.tex")
+    assert r"\cell{explore/sizes}{1}{images}{\num{2688}}" in source
+    outside = CELL.sub("", source).replace(r"\qty{95}{\percent} confidence", "")
+    assert re.findall(r"\\(?:num|qty)\{.*?\}", outside) == []
+
+
 def test_a_figure_that_is_no_input_is_refused(tmp_path):
-    figure = Figures([tmp_path / "figures/tune/baseline.pdf"], tmp_path / "results/report")
+    figure = Figures([tmp_path / "figures/tune/baseline.pdf"], {}, tmp_path / "results/report")
     assert figure("tune/baseline") == "../../figures/tune/baseline.pdf"
     with pytest.raises(InputError, match="figure 'tune/other' is not an input of the rule report; known: tune/base"):
         figure("tune/other")
@@ -858,6 +866,7 @@ def scenarios():
         shares(tables, (-0.1, -0.05), *[(-0.02, 0.02)] * 4)
         change(tables, "ablate/data", "val_auc", 0.95, model="transfer")
         epochs(tables, "baseline", "", "", "", "")
+        change(tables, "gradcam/groups", "images", 0)
         change(tables, "train/compare", "bytes", 2000000, model="transfer")
         change(tables, "train/transfer_final", "train_loss", 0.9, epoch=1)
         seconds(tables, "fine-tuning", 56789)
@@ -996,7 +1005,8 @@ def is_text(node):
             r"at most \num{1.5} times the expected distance",
             "the strongest single cue is contrast, lower in covid-19 images",
             r"all together, in gradient boosting, reach an auc of \num{0.92}",
-            "the classes are unbalanced. the cues of",
+            "the classes are unbalanced, with covid-19 on",
+            r"which alone reach an auc of \num{0.92}",
             "calling every val image normal would give an accuracy of",
             "the loss weights each class inversely",
             "on train the cross-entropy never rises (smooth)",
@@ -1070,6 +1080,7 @@ def is_text(node):
             "so that the maps depend on the image more than on the seed",
             "they show what was learned, not the edges of the image alone",
             "sooner than blanking random blocks for the transfer model",
+            r"more than the false alarms (\num{14} against \num{0}",
             "a row without images",
             "what such shortcuts would give",
             r"with \num{3} seeds on the whole image, and anew on controls that lack what a diagnosis needs "
@@ -1134,6 +1145,7 @@ def is_text(node):
             "no other layer was tried",
             "it lowers the auc",
             r"\num{3} looks at test images where one for each",
+            r"no fewer than the missed cases (\num{5} against \num{5}",
             "none of the",
         ],
         "poor": [
@@ -1168,6 +1180,7 @@ def is_text(node):
             "test is harder than val",
             "gained nothing",
             "whatever their height",
+            "no test image is misclassified",
             "drawn from the archive's train split",
         ],
         "below chance": [
@@ -1236,6 +1249,136 @@ def test_texts_follow_the_tables(untyped, name, phrases):
     assert [phrase for phrase in phrases if phrase not in source] == []
 
 
+# Questions.
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_every_question_is_answered_once_from_a_cell_and_a_float(untyped, name):
+    settings, alter = scenarios()[name]
+    alter(untyped.tables)
+    untyped.render(settings)
+    with open(untyped.questions) as file:
+        answers = list(csv.DictReader(file))
+    assert [int(answer["question"]) for answer in answers] == list(range(1, 25))
+    assert [answer["question"] for answer in answers if not (answer["cells"] and answer["floats"])] == []
+
+
+def test_an_answer_rests_on_what_it_shows_decides_by_and_refers_to(tables):
+    question = Questions(tables.readings)
+    read_before = tables.cell("tune/baseline", trial=1, column="val_auc")
+    tables.cell("tune/baseline", trial=1, column="status")
+
+    def answer():
+        assert tables.cell("tune/baseline", trial=1, column="kept")
+        return filters.number(read_before, digits=2) + r" (\cref{fig:a,sec:b,tab:c}). \Cref{fig:a}."
+
+    assert unlinked(question(7, answer)).startswith(r"\question{7}\num{0.90} (")
+    cells, floats = question.answers[7]
+    assert [cell.column for cell in cells] == ["val_auc", "kept"]
+    assert floats == ["fig:a", "tab:c"]
+
+
+@pytest.mark.parametrize("number", [0, 25, 7])
+def test_an_unknown_or_second_answer_is_refused(number):
+    question = Questions([])
+    question(7, lambda: "")
+    with pytest.raises(InputError, match=rf"question\({number}\): expected each of 1 to 24 once"):
+        question(number, lambda: "")
+
+
+@needs_tex
+def test_answers_are_found_by_section_and_page(run):
+    run.render()
+    with open(run.questions) as file:
+        answers = {int(answer["question"]): answer for answer in csv.DictReader(file)}
+    assert (answers[1]["section"], answers[7]["section"], answers[24]["section"]) == ("2", "3", "6")
+    pages = [int(answer["page"]) for answer in answers.values()]
+    assert min(pages) >= 1 and max(pages) > 3
+
+
+# Checks.
+
+
+def verdicts(run):
+    with open(run.checks) as file:
+        return {check["check"]: check["found"] for check in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(
+    "name, old, new, message",
+    [
+        (
+            "sections/baseline.tex.j2",
+            "question(7)",
+            "question(1)",
+            "baseline.tex.j2:[0-9]+: question.1.: expected each",
+        ),
+        ("sections/baseline.tex.j2", r"\cref{fig:classes}", "", "questions: 7 refers to no figure or table .mark each"),
+        ("sections/baseline.tex.j2", "Four blocks", "4 blocks", "no digit is typed: sections/baseline.tex.j2: 4 .read"),
+        ("article.tex.j2", "twocolumn", "onecolumn", "layout: not in two columns"),
+        ("article.tex.j2", "10pt", "9pt", "layout: font size not one of 10pt, 11pt, 12pt"),
+        ("sections/baseline.tex.j2", r"(\cref{tab:layers})", "", "are referred to: tab:layers .refer to it"),
+        (
+            "sections/evaluation.tex.j2",
+            r'\includegraphics{\VAR{figure("evaluate/curves")}}',
+            "",
+            "listed figures and tables are used: figure evaluate/curves .use it in a template, or list it",
+        ),
+    ],
+)
+def test_a_build_check_names_what_failed_and_what_to_do(untyped, name, old, new, message):
+    untyped.edit(name, old, new)
+    with pytest.raises(InputError, match=message):
+        untyped.render()
+
+
+def test_an_unread_table_is_found_and_the_checks_survive_the_failure(untyped):
+    untyped.tables["tune/other"] = [{"a": 1}]
+    with pytest.raises(InputError, match="listed figures and tables are used: table tune/other"):
+        untyped.render()
+    assert not untyped.pdf.exists()
+    assert "table tune/other" in (untyped.folder / "results/report/checks.csv").read_text()
+
+
+def test_overfull_boxes_are_found_with_their_section(tmp_path):
+    (tmp_path / "article.log").write_text(
+        "(./article.tex (./sections/abstract.tex)\n(./sections/baseline.tex [1]\n"
+        "Overfull \\hbox (12.3pt too wide) in paragraph at lines 12--14\n"
+        "Overfull \\vbox (1.5pt too high) has occurred while \\output is active []\n"
+    )
+    assert latex.overfull(tmp_path / "article.tex") == [
+        (12.3, "sections/baseline.tex in paragraph at lines 12--14"),
+        (1.5, r"sections/baseline.tex has occurred while \output is active []"),
+    ]
+
+
+def test_a_submission_check_fails_no_build(untyped):
+    untyped.tables["evaluate/ledger"] += untyped.tables["evaluate/ledger"][:1]
+    untyped.render(QUICK | {"demo": True})
+    found = verdicts(untyped)
+    assert found["pages"] == "0 pages"
+    assert found["metadata"].startswith("affiliation; group; authors[1].name; authors[1].contribution; authors[2]")
+    assert found["one look at test a model"] == "baseline: 2 looks"
+    assert found["no stamp"] == "stamped as a demonstration; stamped as a quick run"
+    assert found["edges of the search"] == ""
+
+
+def test_an_edge_must_have_its_word(untyped):
+    untyped.edit("parts/search.tex.j2", r"\texttt{\VAR{part}}", "")
+    untyped.render()
+    assert verdicts(untyped)["edges of the search"] == (
+        "tune.space.baseline.learning_rate.range; tune.space.transfer.learning_rate.range"
+    )
+
+
+@needs_tex
+def test_a_finished_article_passes_every_check(run):
+    text = (REPORT / "metadata.yaml").read_text()
+    run.edit("metadata.yaml", text, text.replace("(placeholder)", "21"))
+    run.render()
+    assert {check: found for check, found in verdicts(run).items() if found} == {}
+
+
 # Escaping.
 
 
@@ -1259,6 +1402,7 @@ def test_characters_without_a_glyph_are_refused_by_name(text, name):
     "old, new, message",
     [
         ("name: Author One", "name: Author Ω", r"metadata.yaml: authors\[1\].name: .*GREEK CAPITAL LETTER OMEGA"),
+        ("affiliation: Affil", "affiliation: 😀", "metadata.yaml: affiliation: .*U.1F600, GRINNING FACE"),
         ("group:", "grop:", "metadata.yaml: the file: found .*grop.*; expected the keys title, affiliation, group"),
         ("title: ", "title: [", "metadata.yaml: not YAML"),
         (
@@ -1342,14 +1486,22 @@ def test_every_page_is_stamped(run, settings, stamps):
     assert [place for place, page in enumerate(pages) for stamp in stamps if stamp not in page] == []
 
 
+def everywhere(text):
+    """Metadata of which every text is `text`."""
+    author = {"name": text, "contribution": text}
+    return yaml.safe_dump(dict.fromkeys(metadata.KEYS, text) | {"authors": [author, author]}, allow_unicode=True)
+
+
 @needs_tex
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
 def test_a_real_run_has_no_stamp_and_hostile_metadata_is_shown(run):
-    hostile = r"100 % \input{/etc/passwd} A&B_#~^ <é, ł, ß> $x$ “q”"
-    run.edit("metadata.yaml", "name: Author One (placeholder)", f"name: '{hostile}'")
+    hostile = r"100 % \input{/etc/passwd} A&B_#~^ <é, ł, ß> $x$ “q” \end{document} }"
+    run.edit("metadata.yaml", (REPORT / "metadata.yaml").read_text(), everywhere(hostile))
     run.render()
     text = " ".join(page_texts(run.pdf))
-    assert r"100 % \input{/etc/passwd} A&B_#" in text
+    assert text.count(r"100 % \input{/etc/passwd} A&B_#") >= 4
+    info = subprocess.run(["pdfinfo", run.pdf], capture_output=True, text=True, check=True).stdout
+    assert r"Title: 100 % \input{/etc/passwd} A&B_#" in " ".join(info.split())
     assert "Demonstration" not in text and "Quick run" not in text
     assert "??" not in text
 
@@ -1375,7 +1527,7 @@ def test_every_letter_that_escape_lets_through_is_in_the_font(tmp_path):
 @pytest.mark.parametrize(
     "typed, message",
     [
-        (r"\nosuchcommand \label", r"results/report/sections/conclusions.tex:2: Undefined control sequence"),
+        (r"\nosuchcommand \label", r"report/sections/conclusions.tex.j2:2: Undefined control sequence"),
         (r"\cref{sec:nowhere}\label", r"Reference `sec:nowhere' .*undefined"),
         (r"\cite{nobody}\label", r"Citation `nobody' .*undefined"),
     ],
@@ -1386,6 +1538,24 @@ def test_the_first_tex_error_is_shown(run, typed, message):
         run.render()
     assert len(str(error.value).splitlines()) <= 2
     assert not run.pdf.exists()
+
+
+@needs_tex
+@pytest.mark.parametrize(
+    "name, old",
+    [
+        ("parts/initial.tex.j2", "The end lies close"),
+        ("sections/baseline.tex.j2", "The random numbers of Python"),
+        ("sections/transfer.tex.j2", r"\toprule"),
+        ("article.tex.j2", r"\maketitle"),
+        ("preamble.tex", r"\captionsetup"),
+    ],
+)
+def test_a_tex_error_is_traced_to_its_template(run, name, old):
+    run.edit(name, old, rf"\nosuchcommand {old}")
+    line = (run.report / name).read_text().partition(r"\nosuchcommand")[0].count("\n") + 1
+    with pytest.raises(InputError, match=rf"report/{name}:{line}: Undefined control sequence"):
+        run.render()
 
 
 def test_without_latexmk_the_message_says_what_to_install(tmp_path, monkeypatch):
@@ -1403,7 +1573,7 @@ def test_render_imports_neither_tensorflow_nor_compute_nor_plots():
     loaded = json.loads(done.stdout)
     heavy = {"tensorflow", "keras", "matplotlib", "seaborn", "sklearn", "scipy", "pandas"}
     assert heavy.isdisjoint(loaded)
-    allowed = ("pipeline.command", "pipeline.render")
+    allowed = ("pipeline.command", "pipeline.render", "pipeline.vocabulary")
     assert [name for name in loaded if name.startswith("pipeline.") and not name.startswith(allowed)] == []
 
 

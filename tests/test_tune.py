@@ -1,6 +1,7 @@
 """The search: which trials are proposed, how ranges grow, what a trial's row says, which configuration is selected."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from pipeline.tune import (
 )
 from pipeline.tune_trials import outcome
 
+CONFIG = Path(__file__).parent.parent / "config"
 HYPERPARAMETERS = {"learning_rate": 0.001, "dropout": 0.3, "batch_size": 32, "l2": 0.0001, "optimizer": "adam"}
 SPACE = {
     "learning_rate": {"scale": "log", "range": [0.0003, 0.01], "bounds": [0.00003, 0.1]},
@@ -192,10 +194,10 @@ def test_trials_are_numbered_over_all_rounds(tmp_path):
     assert trials["seed"].is_unique
 
 
-@pytest.mark.parametrize("overlay", ["config.yaml", "quick.yaml", "demo.yaml"])
+@pytest.mark.parametrize("overlay", sorted(file.name for file in CONFIG.glob("*.yaml")))
 @pytest.mark.parametrize("model", ["baseline", "transfer"])
 def test_the_configuration_can_be_proposed(model, overlay, tmp_path):
-    with open("config/config.yaml") as file, open(f"config/{overlay}") as over:
+    with open(CONFIG / "config.yaml") as file, open(CONFIG / overlay) as over:
         config = yaml.safe_load(file)
         config["tune"] |= yaml.safe_load(over)["tune"]
     propose(model, 1, [], config, tmp_path / "proposals.csv")

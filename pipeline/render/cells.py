@@ -25,6 +25,11 @@ class Reading:
     sha256: str
     shown: list = field(default_factory=list)
 
+    @property
+    def table(self):
+        """STAGE/NAME, as templates call it."""
+        return f"{self.file.parent.name}/{self.file.stem}"
+
 
 class Number(float):
     """A number that knows where it was read; NaN for an empty cell. What is computed from it is a bare float."""
@@ -86,6 +91,10 @@ class Tables:
             ],
             self.readings,
         )
+
+    def unread(self):
+        """The names of the tables that nothing was read from."""
+        return [table for table in self.files if table not in self.opened]
 
     def _open(self, table):
         if table not in self.files:

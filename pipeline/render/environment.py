@@ -1,16 +1,41 @@
 r"""The templates' language: Jinja with \VAR{...}, \BLOCK{...} and \#{comments}; nothing is typeset by accident.
 
-A text is escaped; a number must pass a filter of pipeline.render.filters; an unknown name is an error.
+A text is escaped; a number must pass a filter of pipeline.render.filters; an unknown name is an error. Of each line of
+the TeX source it is recorded from which line of which template it comes.
 """
 
+import re
 import traceback
 
 import jinja2
+from jinja2.ext import Extension
+from jinja2.lexer import Token
 
 from pipeline.command import InputError
 from pipeline.render import filters
 from pipeline.render.cells import Text
 from pipeline.render.escape import Tex, escape
+
+# Two characters that no text can hold (pipeline.render.escape), around FILE:LINE.
+MARK = re.compile("\ue000(.*?)\ue001")
+
+
+class Lines(Extension):
+    """Marks each line of a template's own text with the template's file and the line, until it is written."""
+
+    def filter_stream(self, stream):
+        for token in stream:
+            # A template that was not loaded from a file is only looked at.
+            if token.type == "data" and stream.filename:
+                lines = enumerate(token.value.split("\n"), start=token.lineno)
+                # What is empty here may be followed, in the same line of TeX, by text from further down.
+                text = "\n".join(line and f"\ue000{stream.filename}:{number}\ue001{line}" for number, line in lines)
+                token = Token(token.lineno, "data", text)
+            yield token
+
+
+def unmarked(text):
+    return MARK.sub("", text)
 
 
 class TemplateError(InputError):
@@ -35,6 +60,7 @@ def create(folder, build, **names):
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(folder),
+        extensions=[Lines],
         finalize=finalize,
     )
     for name in ("number", "significant", "count", "setting", "percent", "interval", "digest"):
@@ -66,6 +92,8 @@ def finalize(value):
 def write(environment, name, build):
     """Render the template `name` (.tex.j2) to the file without .j2 in the folder `build`.
 
+    Beside it, with .lines added to its name, lies a file with the place in the templates (FILE:LINE) of each line.
+
     Raises:
         TemplateError: with the template's file and line.
     """
@@ -77,7 +105,11 @@ def write(environment, name, build):
         raise TemplateError(f"{_place(error) or name}: {error}") from error
     file = build / name.removesuffix(".j2")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+    file.write_text(unmarked(text))
+    places = [""]
+    for line in text.split("\n"):
+        places.append(next(iter(MARK.findall(line)), places[-1]))
+    file.with_name(f"{file.name}.lines").write_text("\n".join(places[1:]))
 
 
 def _place(error):

@@ -7,11 +7,16 @@ from pipeline.render.escape import Tex
 
 
 class Figures:
-    r"""Gives, for "STAGE/NAME", the path by which \includegraphics finds figures/STAGE/NAME.pdf from `build`."""
+    r"""Gives, for "STAGE/NAME", the path by which \includegraphics finds figures/STAGE/NAME.pdf from `build`.
 
-    def __init__(self, files, build):
+    Args:
+        files: .pdf files.
+        rules: {file: name of the rule that makes it}.
+    """
+
+    def __init__(self, files, rules, build):
         self.files = {f"{file.parent.name}/{file.stem}": file for file in files}
-        self.build = build
+        self.rules, self.build, self.used = rules, build, set()
 
     def __call__(self, name):
         """
@@ -23,4 +28,16 @@ class Figures:
                 f"figure {name!r} is not an input of the rule report; known: {', '.join(sorted(self.files))} "
                 "(workflow/rules/report.smk lists them)"
             )
+        self.used.add(name)
+        return self._path(name)
+
+    def made(self):
+        r"""(path, rule) of each, for \madeby."""
+        return [(self._path(name), self.rules[str(file)]) for name, file in self.files.items()]
+
+    def _path(self, name):
         return Tex(os.path.relpath(self.files[name], self.build))
+
+    def unused(self):
+        """The names of the figures that no template asked for."""
+        return [name for name in self.files if name not in self.used]

@@ -1,4 +1,4 @@
-"""How numbers look: the filters through which every number passes, typeset by siunitx.
+"""How numbers look: the filters through which every number passes, typeset by siunitx and linked to their cells.
 
 Each takes what was read from a table, and nothing else: a number typed in a template, or computed there, has no place
 in the record and is refused. An empty cell becomes a dash.
@@ -81,9 +81,11 @@ def _place(value):
 
 
 def _show(value, text, typeset=r"\num{%s}", shown="{}"):
-    """`text` as TeX, with what the reader sees added to the record."""
+    """`text` as TeX, linked to its cell, with what the reader sees added to the record."""
     if isinstance(value, float) and not math.isfinite(value):
         value.reading.shown.append("--")
         return DASH
-    value.reading.shown.append(shown.format(text))
-    return Tex(typeset % escape(text))
+    reading = value.reading
+    reading.shown.append(shown.format(text))
+    row = reading.row.replace(" ", ",")
+    return Tex(rf"\cell{{{reading.table}}}{{{row}}}{{{reading.column}}}{{{typeset % escape(text)}}}")

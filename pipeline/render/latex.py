@@ -14,7 +14,13 @@ LATEXMK = [
     "-bibtex",
     "-pdflatex=pdflatex -no-shell-escape -interaction=nonstopmode -halt-on-error -file-line-error %O %S",
 ]
-UNRESOLVED = re.compile(r"^(?:LaTeX|Package natbib) Warning: ((?:Reference|Citation) .+? undefined)", re.MULTILINE)
+UNRESOLVED = re.compile(
+    r"^(?:LaTeX|Package natbib) Warning: ((?:Reference|Citation) .+? undefined|Label .+? multiply defined)",
+    re.MULTILINE,
+)
+OVERFULL = re.compile(
+    r"^Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\) (.+)|\(\./(sections/\S+?\.tex)", re.MULTILINE
+)
 
 
 def typeset(source, epoch):
@@ -27,8 +33,7 @@ def typeset(source, epoch):
         path of the PDF.
 
     Raises:
-        InputError: no latexmk; TeX or BibTeX failed: the first error, with file and line; a reference or citation
-            that points nowhere.
+        InputError: no latexmk; TeX or BibTeX failed: the first error, with the template and its line.
     """
     # Lines of the log are not to be broken at 79 characters.
     fixed = {"SOURCE_DATE_EPOCH": str(epoch), "FORCE_SOURCE_DATE": "1", "TZ": "UTC", "max_print_line": "1000"}
@@ -50,25 +55,57 @@ def typeset(source, epoch):
         ) from None
     if done.returncode:
         raise InputError(f"LaTeX failed: {first_error(source, done.stdout)}")
-    unresolved = UNRESOLVED.search(_read(source.with_suffix(".log")))
-    if unresolved:
-        raise InputError(f"{source}: {unresolved[1]}")
     return source.with_suffix(".pdf")
 
 
+def labels(source):
+    """{label: (number of what it labels, page)} of the article typeset from `source`, as LaTeX wrote them down."""
+    found = re.findall(r"^\\newlabel\{(.+?)\}\{\{(.*?)\}\{(.*?)\}", _read(source.with_suffix(".aux")), re.MULTILINE)
+    return {label: (number, page) for label, number, page in found}
+
+
+def unresolved(source):
+    """References and citations that point nowhere, and labels given twice, as the log has them."""
+    return list(dict.fromkeys(UNRESOLVED.findall(_read(source.with_suffix(".log")))))
+
+
+def overfull(source):
+    """(points, place) of every overfull box of the log: the section's file, and its lines or what else TeX says."""
+    boxes, section = [], source.name
+    for points, place, opened in OVERFULL.findall(_read(source.with_suffix(".log"))):
+        section = opened or section
+        if points:
+            boxes.append((float(points), f"{section} {place}"))
+    return boxes
+
+
+def pages(source):
+    """The number of pages, from the log."""
+    written = re.search(r"^Output written on .+ \((\d+) pages?", _read(source.with_suffix(".log")), re.MULTILINE)
+    return int(written[1]) if written else 0
+
+
 def first_error(source, output):
-    """The first error of TeX or BibTeX with its file and line; failing that, the end of what latexmk said."""
+    """The first error of TeX or BibTeX with its place in the templates; failing that, the end of latexmk's output."""
     lines = _read(source.with_suffix(".log")).splitlines()
     for place, line in enumerate(lines):
         error = re.match(r"(?:\./)?(\S.*?):(\d+): (.+)", line)
         if error:
             # TeX shows where in the line it stopped: l.12 ...
             context = next((near for near in lines[place + 1 : place + 12] if near.startswith(f"l.{error[2]}")), "")
-            return f"{source.parent / error[1]}:{error[2]}: {error[3]}\n{context}".rstrip()
+            return f"{_template(source.parent / error[1], int(error[2]))}: {error[3]}\n{context}".rstrip()
+        if line.startswith("!"):
+            return f"{source}: {line.strip('! ')}"
     for line in _read(source.with_suffix(".blg")).splitlines():
         if "---" in line or line.startswith("I couldn't"):
             return f"BibTeX: {line} (log: {source.with_suffix('.blg')})"
     return "\n".join(output.splitlines()[-5:])
+
+
+def _template(file, line):
+    """FILE:LINE of the template from which `line` of the TeX `file` comes; what is no template's stands for itself."""
+    places = _read(file.with_name(f"{file.name}.lines")).splitlines()
+    return places[line - 1] if line <= len(places) else f"{file}:{line}"
 
 
 def _read(file):

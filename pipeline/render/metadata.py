@@ -32,6 +32,22 @@ def read(file):
         raise InputError(f"{file}: {error}") from None
 
 
+def placeholders(file):
+    """The keys of the metadata in which something is still to be filled in."""
+    return [key for key, text in _texts(yaml.safe_load(file.read_text()), "") if PLACEHOLDER in text]
+
+
+def _texts(value, key):
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(item, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for place, item in enumerate(value, start=1):
+            yield from _texts(item, f"{key}[{place}]")
+    else:
+        yield key, str(value)
+
+
 def _checked(value, expected, key):
     if expected is str:
         # A group's number, unquoted, is an int to YAML.

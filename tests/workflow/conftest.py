@@ -55,6 +55,11 @@ class Build:
             }
         return self._graphs[arguments]
 
+    def inputs(self, target):
+        """The input files of the rule `target`, in its order, each as often as it is listed."""
+        block = next(block for rule, block in self._dry_run(target, "--forcerun", target) if rule == target)
+        return field("input", block).split(", ")
+
     def with_downstream(self, jobs):
         """`jobs` and all that read what they write, directly or not."""
         graph = self.graph()

@@ -40,6 +40,19 @@ def code_of_model(*modules):
     return of_job
 
 
+def config_digest():
+    """Digest of the whole configuration, but for where the data lie: a folder's name says nothing of a result."""
+    dataset = {key: value for key, value in config["dataset"].items() if key != "path"}
+    return hashlib.sha256(json.dumps(config | {"dataset": dataset}, sort_keys=True).encode()).hexdigest()
+
+
+def makers(wildcards, input):
+    """The rule that makes each of the figures, {file: rule} as a JSON text."""
+    return json.dumps(
+        {file: next(rule.name for rule in workflow.rules if rule.is_producer(file)) for file in input.figures}
+    )
+
+
 def tracked(path):
     """A large file as an input: itself whatever its age, and the digest of its content, whose change counts.
 

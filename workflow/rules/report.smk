@@ -6,6 +6,23 @@ TEMPLATES = sorted(
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
 
+# The tables for which the article has no room; they are handed in with it, and shown by `snakemake --report`.
+SUPPLEMENT = [
+    *expand("tables/data/{table}.csv", table=["index", "duplicates", "duplicates_summary"]),
+    *expand("tables/data/index_{split}.csv", split=SPLITS),
+    *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
+    *expand("tables/ablate/{study}_{table}.csv", study=[*STUDIES, "data"], table=["runs", "cost"]),
+    *expand("tables/tune/{model}_round{round}.csv", model=MODELS, round=range(1, config["tune"]["rounds"] + 1)),
+    *expand("tables/tune/{model}_cost.csv", model=MODELS),
+    *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
+    "tables/train/transfer_layers.csv",
+    *expand("tables/finetune/{table}.csv", table=["history", "heldout_history", "val_predictions"]),
+    *expand("tables/evaluate/{table}.csv", table=["test_predictions", "curves", "reliability", "samples"]),
+    *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
+    *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
+    *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "samples"]),
+    *expand("tables/report/{table}.csv", table=["trace", "questions", "checks"]),
+]
 
 EXTERNAL_TABLES = (
     ["tables/data/external_summary.csv", "tables/evaluate/external_metrics.csv", "tables/evaluate/external_ledger.csv"]
@@ -15,7 +32,7 @@ EXTERNAL_TABLES = (
 
 
 rule report:
-    """The article as a PDF, and the record of every number in it."""
+    """The article as a PDF, and the record of every number in it, of every answer and of every check."""
     input:
         article=str(ARTICLE),
         templates=TEMPLATES,
@@ -81,15 +98,20 @@ rule report:
     output:
         pdf="report/report.pdf",
         trace="tables/report/trace.csv",
+        questions="tables/report/questions.csv",
+        checks="tables/report/checks.csv",
     log:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
     params:
-        settings=chosen("demo", "dataset.draw", "dataset.external"),
+        settings=chosen("demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds"),
+        rules=makers,
+        config=config_digest(),
         build="results/report",
         code=code_of("pipeline.render.__main__"),
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
-        "--tables {input.tables} --figures {input.figures} --build {params.build} --pdf {output.pdf} "
-        "--trace {output.trace} --log {log}"
+        "--tables {input.tables} --figures {input.figures} --rules {params.rules:q} --config-sha256 {params.config} "
+        "--build {params.build} --pdf {output.pdf} "
+        "--trace {output.trace} --questions {output.questions} --checks-table {output.checks} --log {log}"

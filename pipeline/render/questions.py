@@ -1,0 +1,75 @@
+r"""Answers to the assignment's questions: each marked in the margin by its number, with what it rests on.
+
+A template writes an answer as \BLOCK{call question(NUMBER)} ... \BLOCK{endcall}.
+"""
+
+import csv
+import re
+from itertools import zip_longest
+from typing import NamedTuple
+
+from pipeline.command import InputError
+from pipeline.render import environment
+from pipeline.render.escape import Tex
+
+NUMBERS = range(1, 25)
+REFERENCE = re.compile(r"\\[cC]ref\{([^}]*)\}")
+
+
+def referred(text):
+    """The labels to which TeX source refers by \\cref, each once, in its order."""
+    return list(dict.fromkeys(label for labels in REFERENCE.findall(text) for label in labels.split(",")))
+
+
+class Answer(NamedTuple):
+    """cells: readings of tables that the answer shows or decides by; floats: labels of the figures and tables that it
+    refers to, each once, in the order of the text."""
+
+    cells: list
+    floats: list[str]
+
+
+class Questions:
+    """Called by templates with the number of a question and its answer; records what the answer rests on.
+
+    Args:
+        readings: the record of all readings (pipeline.render.cells), which grows while templates are rendered.
+    """
+
+    def __init__(self, readings):
+        self.readings, self.answers = readings, {}
+
+    def __call__(self, number, caller):
+        """
+        Raises:
+            InputError: there is no such question, or it has an answer already.
+        """
+        if number not in NUMBERS or number in self.answers:
+            raise InputError(f"question({number}): expected each of {NUMBERS[0]} to {NUMBERS[-1]} once")
+        shown_before = [len(reading.shown) for reading in self.readings]
+        text = caller()
+        # What was read before may be shown here; what is read here may be shown nowhere, and decide.
+        cells = [
+            reading
+            for reading, before in zip_longest(self.readings, shown_before, fillvalue=-1)
+            if len(reading.shown) > before
+        ]
+        self.answers[number] = Answer(
+            cells, [label for label in referred(environment.unmarked(text)) if label.startswith(("fig:", "tab:"))]
+        )
+        return Tex(rf"\question{{{number}}}{text}")
+
+    def write(self, file, labels):
+        """Write question, section, page, cells (TABLE:ROW:COLUMN), floats; one row an answer.
+
+        Args:
+            labels: {label: (section, page)} of the typeset article, in which an answer is "question:NUMBER".
+        """
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, "w", newline="") as output:
+            writer = csv.writer(output, lineterminator="\n")
+            writer.writerow(["question", "section", "page", "cells", "floats"])
+            for number, answer in sorted(self.answers.items()):
+                cells = dict.fromkeys(f"{cell.table}:{cell.row}:{cell.column}" for cell in answer.cells)
+                place = labels.get(f"question:{number}", ("", ""))
+                writer.writerow([number, *place, "; ".join(cells), "; ".join(answer.floats)])
