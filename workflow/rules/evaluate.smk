@@ -33,12 +33,12 @@ rule evaluate:
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
-        thresholds="tables/evaluate/thresholds.csv",
-        predictions="tables/evaluate/test_predictions.csv",
-        metrics="tables/evaluate/test_metrics.csv",
-        confusion="tables/evaluate/confusion.csv",
-        looks="tables/evaluate/ledger.csv",
-        samples="tables/evaluate/samples.csv",
+        thresholds=shown("tables/evaluate/thresholds.csv"),
+        predictions=shown("tables/evaluate/test_predictions.csv"),
+        metrics=shown("tables/evaluate/test_metrics.csv"),
+        confusion=shown("tables/evaluate/confusion.csv"),
+        looks=shown("tables/evaluate/ledger.csv"),
+        samples=shown("tables/evaluate/samples.csv"),
         sample_images="results/evaluate/samples.npz",
     log:
         "results/logs/evaluate.log",
@@ -65,9 +65,9 @@ rule evaluate_figures:
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
     output:
-        confusion="figures/evaluate/confusion.pdf",
-        roc="figures/evaluate/roc.pdf",
-        samples="figures/evaluate/samples.pdf",
+        confusion=shown("figures/evaluate/confusion.pdf"),
+        roc=shown("figures/evaluate/roc.pdf"),
+        samples=shown("figures/evaluate/samples.pdf"),
     log:
         "results/logs/evaluate_figures.log",
     benchmark:

@@ -9,8 +9,8 @@ rule gradcam:
         metrics="tables/evaluate/test_metrics.csv",
         thresholds="tables/evaluate/thresholds.csv",
     output:
-        groups="tables/gradcam/groups.csv",
-        samples="tables/gradcam/samples.csv",
+        groups=shown("tables/gradcam/groups.csv"),
+        samples=shown("tables/gradcam/samples.csv"),
         overlays="results/gradcam/overlays.npz",
     log:
         "results/logs/gradcam.log",
@@ -33,7 +33,7 @@ rule gradcam_figures:
         samples="tables/gradcam/samples.csv",
         overlays="results/gradcam/overlays.npz",
     output:
-        "figures/gradcam/groups.pdf",
+        shown("figures/gradcam/groups.pdf"),
     log:
         "results/logs/gradcam_figures.log",
     benchmark:

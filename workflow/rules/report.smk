@@ -79,10 +79,10 @@ rule report:
             "figures/gradcam/groups.pdf",
         ],
     output:
-        pdf="report/report.pdf",
-        trace="tables/report/trace.csv",
-        questions="tables/report/questions.csv",
-        checks="tables/report/checks.csv",
+        pdf=report("report/report.pdf", category="article"),
+        trace=shown("tables/report/trace.csv"),
+        questions=shown("tables/report/questions.csv"),
+        checks=shown("tables/report/checks.csv"),
     log:
         "results/logs/report.log",
     benchmark:
