@@ -17,6 +17,9 @@ sys.path.insert(0, str(ROOT))
 configfile: str(ROOT / "config/config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 

@@ -1,5 +1,7 @@
 """The promises of a whole build: equal bytes, the report by itself, messages before anything runs."""
 
+import json
+import re
 import shutil
 
 from tests.workflow.conftest import Build, build_anew
@@ -27,6 +29,18 @@ def test_the_report_alone_needs_neither_data_nor_models_nor_tensorflow(built, tm
     assert "jinja2" in output
     assert "tensorflow" not in output.split("jinja2")[0] + output.split("jinja2")[-1]
     assert (tmp_path / "report/report.pdf").read_bytes() == (built.folder / "report/report.pdf").read_bytes()
+
+
+def test_the_html_report_shows_every_figure_and_table_and_needs_no_network(built):
+    built.snakemake("--report", "results/report.html")
+    html = (built.folder / "results/report.html").read_text()
+    stages = json.loads(re.search(r"var categories = (.*);$", html, flags=re.MULTILINE)[1])
+    shown = {file for kinds in stages.values() for files in kinds.values() for file in files}
+    made = {file for _, outputs in built.graph().values() for file in outputs if file.startswith(("figures", "tables"))}
+    assert shown == made | {"report/report.pdf"}
+    assert {"explore", "tune", "train", "evaluate", "gradcam"} <= set(stages)
+    assert re.findall(r'(?:src|href)="https?:[^"]*"', html) == []
+    assert len(html) < 20e6
 
 
 def test_no_data_is_said_before_anything_runs(checkout, tmp_path):

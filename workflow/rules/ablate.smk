@@ -31,9 +31,9 @@ rule ablate:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        runs="tables/ablate/{study}_runs.csv",
-        table="tables/ablate/{study}.csv",
-        cost="tables/ablate/{study}_cost.csv",
+        runs=shown("tables/ablate/{study}_runs.csv"),
+        table=shown("tables/ablate/{study}.csv"),
+        cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_{study}.log",
     benchmark:
@@ -93,9 +93,9 @@ rule ablate_heads:
         val_index="tables/data/index_val.csv",
         backbone=tracked("results/features/backbone.keras"),
     output:
-        runs="tables/ablate/{study}_runs.csv",
-        table="tables/ablate/{study}.csv",
-        cost="tables/ablate/{study}_cost.csv",
+        runs=shown("tables/ablate/{study}_runs.csv"),
+        table=shown("tables/ablate/{study}.csv"),
+        cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_heads_{study}.log",
     benchmark:
@@ -131,9 +131,9 @@ rule ablate_data:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        runs="tables/ablate/data_runs.csv",
-        table="tables/ablate/data.csv",
-        cost="tables/ablate/data_cost.csv",
+        runs=shown("tables/ablate/data_runs.csv"),
+        table=shown("tables/ablate/data.csv"),
+        cost=shown("tables/ablate/data_cost.csv"),
     log:
         "results/logs/ablate_data.log",
     benchmark:
@@ -166,7 +166,7 @@ rule ablate_figures:
         runs="tables/ablate/{study}_runs.csv",
         table="tables/ablate/{study}.csv",
     output:
-        "figures/ablate/{study}.pdf",
+        shown("figures/ablate/{study}.pdf"),
     log:
         "results/logs/ablate_figures_{study}.log",
     benchmark:
@@ -183,7 +183,7 @@ rule ablate_data_figures:
         runs="tables/ablate/data_runs.csv",
         table="tables/ablate/data.csv",
     output:
-        "figures/ablate/data.pdf",
+        shown("figures/ablate/data.pdf"),
     log:
         "results/logs/ablate_data_figures.log",
     benchmark:

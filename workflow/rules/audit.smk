@@ -11,9 +11,9 @@ rule audit:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        runs="tables/audit/controls_runs.csv",
-        table="tables/audit/controls.csv",
-        cost="tables/audit/controls_cost.csv",
+        runs=shown("tables/audit/controls_runs.csv"),
+        table=shown("tables/audit/controls.csv"),
+        cost=shown("tables/audit/controls_cost.csv"),
     log:
         "results/logs/audit.log",
     benchmark:
@@ -48,9 +48,9 @@ rule audit_counterfactuals:
         val_masks=tracked("results/data/val_masks.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table="tables/audit/counterfactuals.csv",
-        markers="tables/audit/markers.csv",
-        samples="tables/audit/samples.csv",
+        table=shown("tables/audit/counterfactuals.csv"),
+        markers=shown("tables/audit/markers.csv"),
+        samples=shown("tables/audit/samples.csv"),
         sample_images="results/audit/samples.npz",
         marker_images="results/audit/markers.npz",
     log:
@@ -77,7 +77,7 @@ rule audit_leakage:
         ledger="tables/evaluate/ledger.csv",
         controls="tables/audit/controls.csv",
     output:
-        "tables/audit/leakage.csv",
+        shown("tables/audit/leakage.csv"),
     log:
         "results/logs/audit_leakage.log",
     benchmark:
@@ -96,7 +96,7 @@ rule audit_verdict:
         counterfactuals="tables/audit/counterfactuals.csv",
         markers="tables/audit/markers.csv",
     output:
-        "tables/audit/verdict.csv",
+        shown("tables/audit/verdict.csv"),
     log:
         "results/logs/audit_verdict.log",
     benchmark:
@@ -117,9 +117,9 @@ rule audit_figures:
         sample_images="results/audit/samples.npz",
         marker_images="results/audit/markers.npz",
     output:
-        controls="figures/audit/controls.pdf",
-        counterfactuals="figures/audit/counterfactuals.pdf",
-        markers="figures/audit/markers.pdf",
+        controls=shown("figures/audit/controls.pdf"),
+        counterfactuals=shown("figures/audit/counterfactuals.pdf"),
+        markers=shown("figures/audit/markers.pdf"),
     log:
         "results/logs/audit_figures.log",
     benchmark:

@@ -47,10 +47,18 @@ def config_digest():
 
 
 def makers(wildcards, input):
-    """The rule that makes each of the figures, {file: rule} as a JSON text."""
+    """{file: rule} of the figures, as a JSON text."""
     return json.dumps(
         {file: next(rule.name for rule in workflow.rules if rule.is_producer(file)) for file in input.figures}
     )
+
+
+def shown(files):
+    """Figures and tables as an output that `snakemake --report` shows, by stage."""
+    if not isinstance(files, str):
+        return [shown(file) for file in files]
+    kind, stage, name = files.split("/")
+    return report(files, caption="../report/made.rst", category=stage, subcategory=kind, labels={"name": name})
 
 
 def tracked(path):

@@ -3,13 +3,13 @@ rule data:
     input:
         archive=dataset,
     output:
-        index="tables/data/index.csv",
-        splits=expand("tables/data/index_{split}.csv", split=SPLITS),
+        index=shown("tables/data/index.csv"),
+        splits=shown(expand("tables/data/index_{split}.csv", split=SPLITS)),
         caches=expand("results/data/{split}.npy", split=SPLITS),
         masks=expand("results/data/{split}_masks.npy", split=SPLITS),
         digests=expand("results/data/{split}{kind}.npy.sha256", split=SPLITS, kind=["", "_masks"]),
-        duplicates="tables/data/duplicates.csv",
-        summary="tables/data/duplicates_summary.csv",
+        duplicates=shown("tables/data/duplicates.csv"),
+        summary=shown("tables/data/duplicates_summary.csv"),
     log:
         "results/logs/data.log",
     benchmark:

@@ -35,13 +35,13 @@ rule evaluate:
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
-        thresholds="tables/evaluate/thresholds.csv",
-        predictions="tables/evaluate/test_predictions.csv",
-        metrics="tables/evaluate/test_metrics.csv",
-        confusion="tables/evaluate/confusion.csv",
-        curves="tables/evaluate/curves.csv",
-        looks="tables/evaluate/ledger.csv",
-        samples="tables/evaluate/samples.csv",
+        thresholds=shown("tables/evaluate/thresholds.csv"),
+        predictions=shown("tables/evaluate/test_predictions.csv"),
+        metrics=shown("tables/evaluate/test_metrics.csv"),
+        confusion=shown("tables/evaluate/confusion.csv"),
+        curves=shown("tables/evaluate/curves.csv"),
+        looks=shown("tables/evaluate/ledger.csv"),
+        samples=shown("tables/evaluate/samples.csv"),
         sample_images="results/evaluate/samples.npz",
     log:
         "results/logs/evaluate.log",
@@ -66,8 +66,8 @@ rule evaluate_calibration:
         val_predictions=VAL_PREDICTIONS,
         best=expand("tables/tune/{model}_best.csv", model=MODELS),
     output:
-        table="tables/evaluate/calibration.csv",
-        bins="tables/evaluate/reliability.csv",
+        table=shown("tables/evaluate/calibration.csv"),
+        bins=shown("tables/evaluate/reliability.csv"),
     log:
         "results/logs/evaluate_calibration.log",
     benchmark:
@@ -87,8 +87,8 @@ rule evaluate_compare:
         predictions="tables/evaluate/test_predictions.csv",
         val_predictions=VAL_PREDICTIONS,
     output:
-        val_test="tables/evaluate/val_test.csv",
-        compare="tables/evaluate/compare.csv",
+        val_test=shown("tables/evaluate/val_test.csv"),
+        compare=shown("tables/evaluate/compare.csv"),
     log:
         "results/logs/evaluate_compare.log",
     benchmark:
@@ -112,11 +112,11 @@ rule evaluate_figures:
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
     output:
-        confusion="figures/evaluate/confusion.pdf",
-        curves="figures/evaluate/curves.pdf",
-        reliability="figures/evaluate/reliability.pdf",
-        scores="figures/evaluate/scores.pdf",
-        samples="figures/evaluate/samples.pdf",
+        confusion=shown("figures/evaluate/confusion.pdf"),
+        curves=shown("figures/evaluate/curves.pdf"),
+        reliability=shown("figures/evaluate/reliability.pdf"),
+        scores=shown("figures/evaluate/scores.pdf"),
+        samples=shown("figures/evaluate/samples.pdf"),
     log:
         "results/logs/evaluate_figures.log",
     benchmark:

@@ -6,14 +6,14 @@ rule explore:
         val=tracked("results/data/val.npy"),
         test=tracked("results/data/test.npy"),
     output:
-        sizes="tables/explore/sizes.csv",
-        classes="tables/explore/classes.csv",
-        pixels="tables/explore/pixels.csv",
-        intensities="tables/explore/intensities.csv",
-        images="tables/explore/images.csv",
-        mean_images="tables/explore/mean_images.csv",
-        uniformity="tables/explore/uniformity.csv",
-        shortcuts="tables/explore/shortcuts.csv",
+        sizes=shown("tables/explore/sizes.csv"),
+        classes=shown("tables/explore/classes.csv"),
+        pixels=shown("tables/explore/pixels.csv"),
+        intensities=shown("tables/explore/intensities.csv"),
+        images=shown("tables/explore/images.csv"),
+        mean_images=shown("tables/explore/mean_images.csv"),
+        uniformity=shown("tables/explore/uniformity.csv"),
+        shortcuts=shown("tables/explore/shortcuts.csv"),
         samples="results/explore/samples.npz",
         pixel_images="results/explore/pixels.npz",
     log:
@@ -42,12 +42,12 @@ rule explore_figures:
         samples="results/explore/samples.npz",
         pixel_images="results/explore/pixels.npz",
     output:
-        classes="figures/explore/classes.pdf",
-        intensities="figures/explore/intensities.pdf",
-        images="figures/explore/images.pdf",
-        shortcuts="figures/explore/shortcuts.pdf",
-        samples="figures/explore/samples.pdf",
-        pixels="figures/explore/pixels.pdf",
+        classes=shown("figures/explore/classes.pdf"),
+        intensities=shown("figures/explore/intensities.pdf"),
+        images=shown("figures/explore/images.pdf"),
+        shortcuts=shown("figures/explore/shortcuts.pdf"),
+        samples=shown("figures/explore/samples.pdf"),
+        pixels=shown("figures/explore/pixels.pdf"),
     log:
         "results/logs/explore_figures.log",
     benchmark:
@@ -69,7 +69,7 @@ rule explore_inputs:
         train=tracked("results/data/train.npy"),
         val=tracked("results/data/val.npy"),
     output:
-        table="tables/explore/normalisation.csv",
+        table=shown("tables/explore/normalisation.csv"),
         normalised="results/explore/normalisation.npz",
         augmented="results/explore/augmentation.npz",
     log:
@@ -91,8 +91,8 @@ rule explore_inputs_figures:
         normalised="results/explore/normalisation.npz",
         augmented="results/explore/augmentation.npz",
     output:
-        normalisation="figures/explore/normalisation.pdf",
-        augmentation="figures/explore/augmentation.pdf",
+        normalisation=shown("figures/explore/normalisation.pdf"),
+        augmentation=shown("figures/explore/augmentation.pdf"),
     log:
         "results/logs/explore_inputs_figures.log",
     benchmark:

@@ -14,9 +14,9 @@ rule finetune:
     output:
         model="results/finetune/transfer.keras",
         digest="results/finetune/transfer.keras.sha256",
-        attempts="tables/finetune/attempts.csv",
-        history="tables/finetune/history.csv",
-        summary="tables/finetune/model.csv",
+        attempts=shown("tables/finetune/attempts.csv"),
+        history=shown("tables/finetune/history.csv"),
+        summary=shown("tables/finetune/model.csv"),
         cost="results/finetune/final_cost.csv",
     log:
         "results/logs/finetune.log",
@@ -48,8 +48,8 @@ rule finetune_heldout:
     output:
         model="results/finetune/transfer_heldout.keras",
         digest="results/finetune/transfer_heldout.keras.sha256",
-        history="tables/finetune/heldout_history.csv",
-        predictions="tables/finetune/val_predictions.csv",
+        history=shown("tables/finetune/heldout_history.csv"),
+        predictions=shown("tables/finetune/val_predictions.csv"),
         cost="results/finetune/heldout_cost.csv",
     log:
         "results/logs/finetune_heldout.log",
@@ -75,7 +75,7 @@ rule finetune_gain:
         finetuned="tables/finetune/val_predictions.csv",
         attempts="tables/finetune/attempts.csv",
     output:
-        "tables/finetune/heldout.csv",
+        shown("tables/finetune/heldout.csv"),
     log:
         "results/logs/finetune_gain.log",
     benchmark:
@@ -94,7 +94,7 @@ rule finetune_figures:
         attempts="tables/finetune/history.csv",
         heldout="tables/finetune/heldout_history.csv",
     output:
-        "figures/finetune/finetune.pdf",
+        shown("figures/finetune/finetune.pdf"),
     log:
         "results/logs/finetune_figures.log",
     benchmark:

@@ -11,12 +11,12 @@ rule gradcam:
         metrics="tables/evaluate/test_metrics.csv",
         thresholds="tables/evaluate/thresholds.csv",
     output:
-        heat="tables/gradcam/heat.csv",
-        groups="tables/gradcam/groups.csv",
-        regions="tables/gradcam/regions.csv",
-        differences="tables/gradcam/differences.csv",
-        classes="tables/gradcam/classes.csv",
-        samples="tables/gradcam/samples.csv",
+        heat=shown("tables/gradcam/heat.csv"),
+        groups=shown("tables/gradcam/groups.csv"),
+        regions=shown("tables/gradcam/regions.csv"),
+        differences=shown("tables/gradcam/differences.csv"),
+        classes=shown("tables/gradcam/classes.csv"),
+        samples=shown("tables/gradcam/samples.csv"),
         overlays="results/gradcam/overlays.npz",
         means="results/gradcam/means.npz",
     log:
@@ -47,8 +47,8 @@ rule gradcam_trust:
         val=tracked("results/data/val.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table="tables/gradcam/{model}_trust.csv",
-        deletion="tables/gradcam/{model}_deletion.csv",
+        table=shown("tables/gradcam/{model}_trust.csv"),
+        deletion=shown("tables/gradcam/{model}_deletion.csv"),
     log:
         "results/logs/gradcam_trust_{model}.log",
     benchmark:
@@ -72,10 +72,10 @@ rule gradcam_figures:
         overlays="results/gradcam/overlays.npz",
         means="results/gradcam/means.npz",
     output:
-        groups="figures/gradcam/groups.pdf",
-        means="figures/gradcam/means.pdf",
-        regions="figures/gradcam/regions.pdf",
-        deletion="figures/gradcam/deletion.pdf",
+        groups=shown("figures/gradcam/groups.pdf"),
+        means=shown("figures/gradcam/means.pdf"),
+        regions=shown("figures/gradcam/regions.pdf"),
+        deletion=shown("figures/gradcam/deletion.pdf"),
     log:
         "results/logs/gradcam_figures.log",
     benchmark:

@@ -96,10 +96,10 @@ rule report:
             *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
         ],
     output:
-        pdf="report/report.pdf",
-        trace="tables/report/trace.csv",
-        questions="tables/report/questions.csv",
-        checks="tables/report/checks.csv",
+        pdf=report("report/report.pdf", category="article"),
+        trace=shown("tables/report/trace.csv"),
+        questions=shown("tables/report/questions.csv"),
+        checks=shown("tables/report/checks.csv"),
     log:
         "results/logs/report.log",
     benchmark:

@@ -33,7 +33,7 @@ rule submission:
     benchmark:
         "results/benchmarks/submission.tsv"
     params:
-        root=str(ROOT),
+        root=ROOT,
         code=code_of("pipeline.render.submission"),
     shell:
         "python -m pipeline.render.submission submission --pdf {input.pdf} --metadata {input.metadata:q} "

@@ -15,7 +15,7 @@ rule train_initial:
         val_index="tables/data/index_val.csv",
         start=starting_point,
     output:
-        history="tables/train/{model}_initial.csv",
+        history=shown("tables/train/{model}_initial.csv"),
     log:
         "results/logs/train_initial_{model}.log",
     benchmark:
@@ -46,9 +46,9 @@ rule train_heldout:
     output:
         models=HELDOUT,
         digests=[f"{file}.sha256" for file in HELDOUT],
-        runs="tables/train/{model}_heldout.csv",
-        history="tables/train/{model}_heldout_history.csv",
-        predictions="tables/train/{model}_val_predictions.csv",
+        runs=shown("tables/train/{model}_heldout.csv"),
+        history=shown("tables/train/{model}_heldout_history.csv"),
+        predictions=shown("tables/train/{model}_val_predictions.csv"),
     log:
         "results/logs/train_heldout_{model}.log",
     benchmark:
@@ -79,9 +79,9 @@ rule train_final:
     output:
         model="results/train/{model}.keras",
         digest="results/train/{model}.keras.sha256",
-        history="tables/train/{model}_final.csv",
-        summary="tables/train/{model}_model.csv",
-        layers="tables/train/{model}_layers.csv",
+        history=shown("tables/train/{model}_final.csv"),
+        summary=shown("tables/train/{model}_model.csv"),
+        layers=shown("tables/train/{model}_layers.csv"),
         cost="results/train/{model}_cost.csv",
     log:
         "results/logs/train_final_{model}.log",
@@ -106,8 +106,8 @@ rule train_curves:
         initial="tables/train/{model}_initial.csv",
         heldout="tables/train/{model}_heldout_history.csv",
     output:
-        smoothness="tables/train/{model}_smoothness.csv",
-        gap="tables/train/{model}_gap.csv",
+        smoothness=shown("tables/train/{model}_smoothness.csv"),
+        gap=shown("tables/train/{model}_gap.csv"),
     log:
         "results/logs/train_curves_{model}.log",
     benchmark:
@@ -132,9 +132,9 @@ rule train_compare:
             *expand("results/finetune/{run}_cost.csv", run=["final", "heldout"]),
         ],
     output:
-        table="tables/train/compare.csv",
-        epochs="tables/train/compare_epochs.csv",
-        cost="tables/train/compare_cost.csv",
+        table=shown("tables/train/compare.csv"),
+        epochs=shown("tables/train/compare_epochs.csv"),
+        cost=shown("tables/train/compare_cost.csv"),
     log:
         "results/logs/train_compare.log",
     benchmark:
@@ -151,7 +151,7 @@ rule train_figures:
     input:
         history="tables/train/{model}_{run}.csv",
     output:
-        "figures/train/{model}_{run}.pdf",
+        shown("figures/train/{model}_{run}.pdf"),
     log:
         "results/logs/train_figures_{model}_{run}.log",
     benchmark:
@@ -171,8 +171,8 @@ rule train_compare_figures:
         heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
         cost="tables/train/compare_cost.csv",
     output:
-        curves="figures/train/compare.pdf",
-        cost="figures/train/compare_cost.pdf",
+        curves=shown("figures/train/compare.pdf"),
+        cost=shown("figures/train/compare_cost.pdf"),
     log:
         "results/logs/train_compare_figures.log",
     benchmark:

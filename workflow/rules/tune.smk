@@ -9,7 +9,7 @@ rule tune_propose:
     input:
         results=tune_results_before,
     output:
-        proposals="tables/tune/{model}_round{round}.csv",
+        proposals=shown("tables/tune/{model}_round{round}.csv"),
     log:
         "results/logs/tune_propose_{model}_{round}.log",
     benchmark:
@@ -58,9 +58,9 @@ rule tune:
         results=tune_results(""),
         costs=tune_results("_cost"),
     output:
-        table="tables/tune/{model}.csv",
-        cost="tables/tune/{model}_cost.csv",
-        importance="tables/tune/{model}_importance.csv",
+        table=shown("tables/tune/{model}.csv"),
+        cost=shown("tables/tune/{model}_cost.csv"),
+        importance=shown("tables/tune/{model}_importance.csv"),
         candidates="results/tune/{model}_candidates.csv",
     log:
         "results/logs/tune_{model}.log",
@@ -114,9 +114,9 @@ rule tune_select:
         candidates="results/tune/{model}_candidates.csv",
         confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
     output:
-        selection="tables/tune/{model}_selection.csv",
-        best="tables/tune/{model}_best.csv",
-        ranges="tables/tune/{model}_ranges.csv",
+        selection=shown("tables/tune/{model}_selection.csv"),
+        best=shown("tables/tune/{model}_best.csv"),
+        ranges=shown("tables/tune/{model}_ranges.csv"),
     log:
         "results/logs/tune_select_{model}.log",
     benchmark:
@@ -138,9 +138,9 @@ rule tune_figures:
         ranges="tables/tune/{model}_ranges.csv",
         importance="tables/tune/{model}_importance.csv",
     output:
-        axes="figures/tune/{model}.pdf",
-        progress="figures/tune/{model}_progress.pdf",
-        importance="figures/tune/{model}_importance.pdf",
+        axes=shown("figures/tune/{model}.pdf"),
+        progress=shown("figures/tune/{model}_progress.pdf"),
+        importance=shown("figures/tune/{model}_importance.pdf"),
     log:
         "results/logs/tune_figures_{model}.log",
     benchmark:
