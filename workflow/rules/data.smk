@@ -42,10 +42,10 @@ if config["dataset"]["external"]:
             caches=[ancient(f"results/data/{split}.npy") for split in SPLITS],
             digests=expand("results/data/{split}.npy.sha256", split=SPLITS),
         output:
-            index="tables/data/index_external.csv",
+            index=shown("tables/data/index_external.csv"),
             images="results/data/external.npy",
             digest="results/data/external.npy.sha256",
-            summary="tables/data/external_summary.csv",
+            summary=shown("tables/data/external_summary.csv"),
         log:
             "results/logs/data_external.log",
         benchmark:

@@ -163,8 +163,8 @@ if config["dataset"]["external"]:
             thresholds="tables/evaluate/thresholds.csv",
             test_metrics="tables/evaluate/test_metrics.csv",
         output:
-            table="tables/evaluate/external_metrics.csv",
-            looks="tables/evaluate/external_ledger.csv",
+            table=shown("tables/evaluate/external_metrics.csv"),
+            looks=shown("tables/evaluate/external_ledger.csv"),
         log:
             "results/logs/evaluate_external.log",
         benchmark:

@@ -6,8 +6,14 @@ TEMPLATES = sorted(
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
 
-# The tables for which the article has no room; they are handed in with it, and shown by `snakemake --report`.
-SUPPLEMENT = [
+# What the article has no room for is shown by `snakemake --report`; the tables are handed in with the article.
+SUPPLEMENT_FIGURES = [
+    *expand("figures/tune/transfer_{view}.pdf", view=["progress", "importance"]),
+    "figures/train/compare_cost.pdf",
+    "figures/evaluate/scores.pdf",
+    "figures/audit/markers.pdf",
+]
+SUPPLEMENT_TABLES = [
     *expand("tables/data/{table}.csv", table=["index", "duplicates", "duplicates_summary"]),
     *expand("tables/data/index_{split}.csv", split=SPLITS),
     *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
@@ -86,13 +92,14 @@ rule report:
             "figures/explore/augmentation.pdf",
             *expand("figures/ablate/{study}.pdf", study=STUDIES),
             "figures/ablate/data.pdf",
-            *expand("figures/tune/{model}{view}.pdf", model=MODELS, view=["", "_progress", "_importance"]),
+            *expand("figures/tune/baseline{view}.pdf", view=["", "_progress", "_importance"]),
+            "figures/tune/transfer.pdf",
             *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
-            *expand("figures/train/{figure}.pdf", figure=["compare", "compare_cost"]),
+            "figures/train/compare.pdf",
             "figures/finetune/finetune.pdf",
             "figures/evaluate/confusion.pdf",
-            *expand("figures/evaluate/{figure}.pdf", figure=["curves", "scores", "reliability", "samples"]),
-            *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals", "markers"]),
+            *expand("figures/evaluate/{figure}.pdf", figure=["curves", "reliability", "samples"]),
+            *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
             *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
         ],
     output:
