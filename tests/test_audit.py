@@ -273,7 +273,7 @@ def test_effects_are_of_probabilities_and_of_verdicts_at_the_threshold():
     labels, groups = np.repeat([0.0, 1.0], [30, 10]), np.arange(40)
     before = np.where(labels == 1, 2.0, -2.0) + np.random.default_rng(0).normal(0, 0.3, 40)
     after = before.copy()
-    after[labels == 1] -= np.where(np.arange(10) < 4, 3, 0)
+    after[30:34] = 0.25  # below the threshold, and above a probability of one half
     table = pd.DataFrame(counterfactuals.effects(labels, groups, {"original": before, "edges": after}, 0.5, seed=1))
     table = table.set_index("label")
     change = (expit(after) - expit(before))[labels == 1]

@@ -28,7 +28,7 @@ def detect(images):
         bool (n, size, size).
     """
     size = images.shape[1]
-    window, edge = round(WINDOW * size) | 1, regions.to_edge(size)
+    window, edge = round(WINDOW * size) | 1, regions.depth(size)
     return np.stack([_detect(image, window, edge) for image in images])
 
 

@@ -34,7 +34,7 @@ def central(size):
 
 def border(size):
     """The outer frame: bool (size, size)."""
-    return to_edge(size) < BORDER
+    return depth(size) < BORDER
 
 
 def corners(size):
@@ -56,7 +56,7 @@ def border_share(image):
     return 1 - kept
 
 
-def to_edge(size):
+def depth(size):
     """Distance of each pixel from the nearest edge, as a part of the side: float (size, size)."""
     near = _to_edge(size)
     return np.minimum(near[:, None], near[None, :])
