@@ -26,7 +26,8 @@ SUPPLEMENT_TABLES = [
     *expand("tables/evaluate/{table}.csv", table=["test_predictions", "curves", "reliability", "samples"]),
     *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
     *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
-    *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "samples"]),
+    *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "markers", "samples"]),
+    *(["tables/data/index_external.csv"] if config["dataset"]["external"] else []),
     *expand("tables/report/{table}.csv", table=["trace", "questions", "checks"]),
 ]
 
