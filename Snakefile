@@ -30,14 +30,6 @@ wildcard_constraints:
     last=r"\d+",
 
 
-rule all:
-    """The article, with it everything it is made from, and the notebook of Task 2."""
-    default_target: True
-    input:
-        "report/report.pdf",
-        "results/notebooks/baseline.ipynb",
-
-
 include: "workflow/rules/data.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/features.smk"
@@ -46,7 +38,17 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/notebook.smk"
 include: "workflow/rules/gradcam.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/submission.smk"
+
+
+rule all:
+    """The article, with it everything it is made from, its supplement, and the notebook of Task 2."""
+    default_target: True
+    input:
+        "report/report.pdf",
+        *SUPPLEMENT_FIGURES,
+        "results/notebooks/baseline.ipynb",

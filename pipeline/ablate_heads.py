@@ -75,7 +75,7 @@ def heads(train, val, settings):
 
 def head_name(hyperparameters):
     """The units of the dense layers of the head that these hyperparameters give: "256 and 128"."""
-    head = transfer.build(hyperparameters, np.empty((0, 1, 1)), None)
+    head = transfer.build(hyperparameters, np.zeros((1, 1, 1)), None)
     units = [str(layer.units) for layer in head.layers if isinstance(layer, keras.layers.Dense)][:-1]  # the logit's
     if not units:
         return "no dense layer"

@@ -49,16 +49,16 @@ def data(
     """
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
-    table, members = _find_images(archive, source, dataset["classes"])
+    table, members = find_images(archive, source, dataset["classes"])
     has_splits = table["split"].notna().all()
     if has_splits and dataset["draw"]:
         table = _draw(table, dataset["draw"], seed)
-    rows, pixels, thumbnails, mask_pixels = _read(archive, source, members, table, dataset["image_size"])
-    _check_phantoms(archive, table["file"], rows, settings["demo"])
+    rows, pixels, thumbnails, mask_pixels = read_images(archive, source, members, table, dataset["image_size"])
+    check_phantoms(archive, table["file"], rows, settings["demo"])
     table = table.reset_index(drop=True).join(pd.DataFrame(rows))
 
     pairs, found = duplicates.find(table["sha256"], thumbnails, seed)
-    _check_labels(archive, table)
+    check_labels(archive, table)
     group = duplicates.groups(pairs, len(table))
     table["group"] = table.groupby(group)["file"].transform("min")
     if not has_splits:
@@ -79,13 +79,13 @@ def data(
     for split, split_index, split_cache, split_masks in zip(SPLITS, splits, caches, masks, strict=True):
         chosen = table[table["split"] == split]
         chosen[COLUMNS].to_csv(split_index, index=False)
-        _write(split_cache, pixels, chosen.index)
-        _write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
+        write(split_cache, pixels, chosen.index)
+        write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
         counts = chosen["label"].value_counts()
         log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in LABELS))
 
 
-def _find_images(archive, source, class_folders):
+def find_images(archive, source, class_folders):
     """Where each image and mask of the archive is, by the folders' names.
 
     [SPLIT/]CLASS/[images/]NAME below any enclosing folder is an image, [SPLIT/]CLASS/masks/NAME the mask of the same
@@ -205,7 +205,7 @@ def _draw(table, counts, seed):
     return pd.concat(drawn).sort_values(["split", "label", "file"])
 
 
-def _read(archive, source, members, table, size):
+def read_images(archive, source, members, table, size):
     """All images and masks of `table`, in the archive's order; all files that cannot be used are reported together.
 
     Returns:
@@ -274,7 +274,7 @@ def _check_masks(archive, table, rows, mask_shapes):
         )
 
 
-def _check_labels(archive, table):
+def check_labels(archive, table):
     """The same pixels under two labels: one of them is wrong, and no program can tell which."""
     contradicting = table[table.groupby("sha256")["label"].transform("nunique") > 1]
     if len(contradicting):
@@ -341,7 +341,7 @@ def _report_copies(copies, found, images, dropped):
     )
 
 
-def _write(path, arrays, places):
+def write(path, arrays, places):
     """A cache of the arrays at `places`, with its digest."""
     cached = cache.create(path, (len(places), *arrays.shape[1:]), np.uint8)
     for number, place in enumerate(places):
@@ -350,7 +350,7 @@ def _write(path, arrays, places):
     cache.seal(path)
 
 
-def _check_phantoms(archive, files, rows, demo):
+def check_phantoms(archive, files, rows, demo):
     """Generated images never stand in a real report, nor real ones in a demonstration."""
     phantoms = [file for file, row in zip(files, rows, strict=True) if row.pop("phantom")]
     if phantoms and not demo:

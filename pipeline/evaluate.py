@@ -1,8 +1,8 @@
 """evaluate: test results with their uncertainty, from predictions that were made once (pipeline.predict_test).
 
 Reads   results/evaluate/MODEL_logits.csv and the ledger; val predictions of held-out models, for the thresholds.
-Writes  tables/evaluate/thresholds.csv, test_predictions.csv, test_metrics.csv, confusion.csv, ledger.csv; samples.csv
-        and results/evaluate/samples.npz, the images to be shown.
+Writes  tables/evaluate/thresholds.csv, test_predictions.csv, test_metrics.csv, confusion.csv, curves.csv, ledger.csv;
+        samples.csv and results/evaluate/samples.npz, the images to be shown.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from pipeline.command import run
 from pipeline.images import cache
-from pipeline.statistics import intervals, metrics
+from pipeline.statistics import calibration, curves, intervals, metrics, verdicts
 from pipeline.vocabulary import LABELS, MODELS
 
 SAMPLES = 4  # right ones to be shown, half of them of each class, and as many wrong ones
@@ -30,6 +30,7 @@ def evaluate(
     predictions: Path,
     test_metrics: Path,
     confusion: Path,
+    curve_table: Path,
     looks: Path,
     samples: Path,
     sample_images: Path,
@@ -38,67 +39,94 @@ def evaluate(
     chosen = {model: val_threshold(pd.read_csv(file)) for model, file in zip(MODELS, val_predictions, strict=True)}
     table = pd.concat(map(pd.read_csv, logits))
     table["probability"] = expit(table["logit"])
-    above = table["probability"] >= table["model"].map(chosen)
-    table["predicted"] = np.where(above, "covid", "normal")
+    table["predicted"] = np.where(table["logit"] >= table["model"].map(chosen), "covid", "normal")
 
     thresholds.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"model": MODELS, "threshold": chosen.values(), "source": list(map(str, val_predictions))}).to_csv(
-        thresholds, index=False
-    )
+    pd.DataFrame(
+        {
+            "model": MODELS,
+            "threshold": [expit(threshold) for threshold in chosen.values()],
+            "logit": chosen.values(),
+            "source": list(map(str, val_predictions)),
+        }
+    ).to_csv(thresholds, index=False)
     table.to_csv(predictions, index=False)
-    rows = [
-        {"model": model, **row}
-        for model, threshold in chosen.items()
-        for row in metric_rows(table[table["model"] == model], threshold, settings["seed"])
-    ]
-    pd.DataFrame(rows).to_csv(test_metrics, index=False)
+    of_model = {model: table[table["model"] == model] for model in MODELS}
+    pd.DataFrame(
+        [
+            {"model": model, **row}
+            for model, rows in of_model.items()
+            for row in metric_rows(rows, chosen[model], settings["seed"])
+        ]
+    ).to_csv(test_metrics, index=False)
     confusion_table(table).to_csv(confusion, index=False)
-    shown = choose_samples(table[table["model"] == "transfer"])
+    pd.concat(
+        [
+            curves.bands(*labels_and_logits(rows), settings["seed"]).assign(model=model)
+            for model, rows in of_model.items()
+        ]
+    ).to_csv(curve_table, index=False)
+    shown = choose_samples(of_model["transfer"])
     shown.to_csv(samples, index=False)
     places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
     sample_images.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(sample_images, images=cache.read(test)[places])
-    seen = pd.read_csv(ledger).drop(columns="time").drop_duplicates()
-    seen.sort_values(["model", "weights_sha256", "data_sha256"]).to_csv(looks, index=False)
+    distinct(pd.read_csv(ledger)).to_csv(looks, index=False)
+
+
+def distinct(ledger):
+    """The looks of a ledger: its distinct pairs of weights and data, without their times."""
+    return ledger.drop(columns="time").drop_duplicates().sort_values(["model", "weights_sha256", "data_sha256"])
+
+
+def labels_and_logits(predictions):
+    """Float arrays (n,) of a table of predictions: 1 = covid, and the logits."""
+    return (predictions["label"] == "covid").to_numpy(float), predictions["logit"].to_numpy()
 
 
 def val_threshold(predictions):
-    """The operating threshold: the mean over seeds of each held-out model's best threshold on val."""
-    return float(
-        np.mean(
-            [
-                metrics.operating_threshold((run["label"] == "covid").to_numpy(float), run["logit"].to_numpy())
-                for _, run in predictions.groupby("seed")
-            ]
-        )
-    )
+    """The operating threshold, a logit: the mean over seeds of each held-out model's best threshold on val."""
+    runs = [labels_and_logits(run) for _, run in predictions.groupby("seed")]
+    return float(np.mean([verdicts.operating_threshold(*run) for run in runs]))
 
 
 def metric_rows(predictions, threshold, seed):
-    """One row a metric: value with a 95 % interval and the number of images it is a share of."""
-    labels = (predictions["label"] == "covid").to_numpy(float)
-    logits = predictions["logit"].to_numpy()
-    low, high = intervals.auc_interval(labels, logits)
-    yield {"metric": "auc", "value": metrics.auc(labels, logits), "ci_low": low, "ci_high": high, "n": len(labels)}
+    """One row a metric: value with a 95 % interval, the number of images it is of, and their share of covid."""
+    labels, logits = labels_and_logits(predictions)
+    said, covid = logits >= threshold, labels == 1
 
-    right = (predictions["predicted"] == predictions["label"]).to_numpy()
-    for metric, chosen in {
-        "accuracy": np.ones(len(labels), bool),
-        "sensitivity": labels == 1,
-        "specificity": labels == 0,
+    def row(metric, value, interval, n=None):
+        low, high = interval
+        return {"metric": metric, "value": value, "ci_low": low, "ci_high": high, "n": len(labels) if n is None else n}
+
+    yield row("auc", metrics.auc(labels, logits), intervals.auc_interval(labels, logits))
+    # Each a share: of which images, and which of them count.
+    everything = np.ones(len(labels), bool)
+    for metric, (of, counted) in {
+        "accuracy": (everything, said == covid),
+        "sensitivity": (covid, said),
+        "specificity": (~covid, ~said),
+        # These hold for the prevalence of covid among the test images alone.
+        "prevalence": (everything, covid),
+        "positive_predictive_value": (said, covid),
+        "negative_predictive_value": (~said, ~covid),
     }.items():
-        low, high = intervals.wilson(right[chosen].sum(), chosen.sum())
-        yield {"metric": metric, "value": right[chosen].mean(), "ci_low": low, "ci_high": high, "n": chosen.sum()}
-
+        counted, n = int((counted & of).sum()), int(of.sum())
+        # Of no images, nothing can be said.
+        yield row(metric, counted / n, intervals.wilson(counted, n), n) if n else row(metric, np.nan, [np.nan] * 2, 0)
     for metric, function in {
         "average_precision": metrics.average_precision,
-        "balanced_accuracy": metrics.balanced_accuracy,
-        "f1": metrics.f1,
-        "mcc": metrics.matthews,
+        "brier": calibration.brier,
+        **{
+            name: lambda y, z, of=of: of(y, z >= threshold)
+            for name, of in {
+                "balanced_accuracy": verdicts.balanced_accuracy,
+                "f1": verdicts.f1,
+                "mcc": verdicts.matthews,
+            }.items()
+        },
     }.items():
-        value = function(labels, logits, threshold)
-        low, high = intervals.bootstrap(labels, logits, lambda y, z, f=function: f(y, z, threshold), seed)
-        yield {"metric": metric, "value": value, "ci_low": low, "ci_high": high, "n": len(labels)}
+        yield row(metric, function(labels, logits), intervals.bootstrap(labels, logits, function, seed))
 
 
 def confusion_table(predictions):

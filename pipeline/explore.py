@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.command import run
 from pipeline.images import cache
+from pipeline.images.regions import border_share
 from pipeline.statistics import metrics, tests
 from pipeline.statistics.intervals import auc_interval
 from pipeline.vocabulary import LABELS, SPLITS
@@ -26,8 +27,6 @@ from pipeline.vocabulary import LABELS, SPLITS
 PAIRS = tuple(combinations(SPLITS, 2))
 SAMPLES = 4
 GREY = np.arange(256)
-BLACK = 10  # greatest grey value of a black border
-BORDER_LINE = 0.95  # share of black pixels from which a line of the edge is border: text and markers stand in it
 WHITE = 250  # least grey value of a saturated pixel: resizing mixes pure white with its neighbours
 THUMBNAIL = 16
 # Column of images.csv: the cue that it is.
@@ -184,19 +183,6 @@ def sharpness(image):
     Contrast and noise raise it as fine detail does. Grey values squared.
     """
     return float(laplace(image.astype(np.float64)).var())
-
-
-def border_share(image):
-    """Share of the image in unbroken runs of black rows and columns from its edges; 1 for a black image.
-
-    A row or column is black when 95 % of its pixels are at most 10.
-    """
-    dark = image <= BLACK
-    kept = 1.0
-    for axis in (0, 1):
-        bright = np.flatnonzero(dark.mean(axis=1 - axis) < BORDER_LINE)
-        kept *= (bright[-1] - bright[0] + 1) / image.shape[axis] if len(bright) else 0.0
-    return 1 - kept
 
 
 MOMENTS = ("mean", "sd")

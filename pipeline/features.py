@@ -45,12 +45,12 @@ def backbone(weights: list[Path], settings: dict, model_file: Path):
     """The frozen backbone, cut at transfer.output_layer, with its weights; none given: random ones from the seed."""
     import keras
 
-    from pipeline.models import fitting, transfer
+    from pipeline.models import fitting, pretrained
 
     keras.utils.set_random_seed(settings["seed"])
-    network = transfer.build_backbone(settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
+    network = pretrained.build(settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
     for file in weights:
-        transfer.load_backbone_weights(network, file)
+        pretrained.load_weights(network, file)
     model_file.parent.mkdir(parents=True, exist_ok=True)
     network.save(model_file)
     cache.write_digest(model_file, fitting.weights_sha256(network))
@@ -63,10 +63,10 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
     import tensorflow as tf
 
     from pipeline.images.augment import augment
-    from pipeline.models import runtime, transfer
+    from pipeline.models import pretrained, runtime
 
     runtime.start(settings["compute"])
-    network = transfer.pooled(keras.models.load_model(backbone))
+    network = pretrained.pooled(keras.models.load_model(backbone))
     plain = cache.read(images)
     seed = settings["seed"] + ("train", "val").index(split)
     views = settings["transfer"]["views"]

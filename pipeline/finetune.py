@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.command import log, run
 from pipeline.images import augment, inputs
-from pipeline.models import fitting, runtime, transfer
+from pipeline.models import fitting, pretrained, runtime
 from pipeline.statistics import metrics
 
 
@@ -200,7 +200,7 @@ def unfreeze(network, first):
     """
     start = 0
     if first != "all":
-        start = network.layers.index(transfer.layer_named(network, first, "finetune.unfreeze_from"))
+        start = network.layers.index(pretrained.layer_named(network, first, "finetune.unfreeze_from"))
     for place, layer in enumerate(network.layers):
         layer.trainable = place >= start and not isinstance(layer, keras.layers.BatchNormalization)
 

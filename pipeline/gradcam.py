@@ -1,8 +1,9 @@
-"""gradcam: Task 4, where a model looks: Grad-CAM written from scratch (Selvaraju et al. 2017).
+"""gradcam: Task 4, where the better final model looks on the test images, by the maps of pipeline.models.explain.
 
-Reads   both final models; the cache of test; tables/evaluate/test_predictions.csv, test_metrics.csv and
-        thresholds.csv.
-Writes  tables/gradcam/groups.csv and samples.csv; results/gradcam/samples.npz, from which pipeline.plots.gradcam draws.
+Reads   both final models; the cache of test, its masks and its index; of the archive the images to be shown;
+        tables/evaluate/test_predictions.csv, test_metrics.csv and thresholds.csv.
+Writes  tables/gradcam/heat.csv (one row a test image: shares of its heat), groups.csv, regions.csv, differences.csv,
+        classes.csv, samples.csv; results/gradcam/overlays.npz and means.npz, from which pipeline.plots.gradcam draws.
 """
 
 from pathlib import Path
@@ -10,13 +11,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from scipy.special import expit, logit
+from scipy.stats import bootstrap
 
 from pipeline.command import InputError, log, run
-from pipeline.images import cache
-from pipeline.models import runtime, transfer
-from pipeline.vocabulary import MODELS
+from pipeline.images import cache, regions
+from pipeline.images.archive import open_source
+from pipeline.images.decode import decode
+from pipeline.models import explain, runtime
+from pipeline.statistics import intervals
+from pipeline.vocabulary import LABELS, MODELS
 
 GROUPS = {
     "true covid": ("covid", "covid"),
@@ -24,118 +27,196 @@ GROUPS = {
     "missed covid": ("covid", "normal"),
     "false alarm": ("normal", "covid"),
 }
+COMPARED = [("true covid", "true normal"), ("missed covid", "true covid"), ("false alarm", "true normal")]
 
 
 def gradcam(
     models: list[Path],
+    archive: Path,
     test: Path,
+    test_masks: Path,
     test_index: Path,
     predictions: Path,
     test_metrics: Path,
     thresholds: Path,
     settings: dict,
+    heat: Path,
     groups: Path,
+    region_table: Path,
+    differences: Path,
+    classes: Path,
     samples: Path,
     overlays: Path,
+    means: Path,
 ):
-    """Explain a few test images of each group with the final model whose test AUC is greater (a tie: the baseline)."""
+    """Explain every test image with the final model whose test AUC is greater (a tie: the baseline)."""
     runtime.start(settings["compute"])
     areas = pd.read_csv(test_metrics).query("metric == 'auc'").set_index("model")["value"]
     model = "transfer" if areas["transfer"] > areas["baseline"] else "baseline"
     network = keras.models.load_model(dict(zip(MODELS, models, strict=True))[model])
-    table = pd.read_csv(predictions).query("model == @model")
-    threshold = pd.read_csv(thresholds).set_index("model")["threshold"][model]
-    shown = choose(table, threshold, settings["gradcam"]["samples"])
-    places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
-    images = cache.read(test)[places]
+    files = pd.read_csv(test_index)["file"]
+    table = pd.read_csv(predictions).query("model == @model").set_index("file").loc[files].reset_index()
+    threshold = pd.read_csv(thresholds).set_index("model")["logit"][model]
+    images = cache.read(test)
 
-    layer = target_layer(network, settings["gradcam"]["layer"][model], f"gradcam.layer.{model}")
-    maps, logits = explain(network, layer, images, threshold)
-    if not np.allclose(logits, shown["logit"], atol=1e-3):
+    layer = explain.target_layer(network, settings["gradcam"]["layer"][model], f"gradcam.layer.{model}")
+    maps, logits = explain.signed_maps(network, layer, images)
+    if not np.allclose(logits, table["logit"], atol=1e-3):
         raise InputError(
             f"{predictions}: logits differ from those of {models}; the model is not the one that was evaluated: "
             "run the stage evaluate again"
         )
-    log.info("gradcam: %s at layer %s, %d images", model, layer, len(shown))
+    log.info("gradcam: %s at layer %s, %d images", model, layer, len(images))
 
-    shown["empty"] = ~maps.any(axis=(1, 2))
-    shown["layer"] = layer
-    counts = [len(members(table, group)) for group in GROUPS]
-    groups.parent.mkdir(parents=True, exist_ok=True)
+    said = (table["predicted"] == "covid").to_numpy()
+    coarse = explain.heat(maps, said)
+    table["group"] = ""
+    for group, (label, verdict) in GROUPS.items():
+        table.loc[(table["label"] == label) & (table["predicted"] == verdict), "group"] = group
+    enlarged = explain.enlarged(coarse, *images.shape[1:])
+    table = table.assign(**shares(enlarged, cache.read(test_masks)), empty=~coarse.any(axis=(1, 2)), layer=layer)
+
+    heat.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(heat, index=False)
+    shown = choose(table, threshold, settings["gradcam"]["samples"])
+    shown.to_csv(samples, index=False)
     pd.DataFrame(
-        {"group": list(GROUPS), "images": counts, "shown": [(shown["group"] == group).sum() for group in GROUPS]}
+        {
+            "group": list(GROUPS),
+            "images": [(table["group"] == group).sum() for group in GROUPS],
+            "empty": [(table["empty"] & (table["group"] == group)).sum() for group in GROUPS],
+            "shown": [(shown["group"] == group).sum() for group in GROUPS],
+            "model": model,
+            "layer": layer,
+            "height": maps.shape[1],
+            "width": maps.shape[2],
+        }
     ).to_csv(groups, index=False)
-    shown.drop(columns="logit").to_csv(samples, index=False)
-    overlays.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(overlays, images=images, overlays=overlay(images, maps))
+    pd.DataFrame(region_rows(table, settings["seed"])).to_csv(region_table, index=False)
+    pd.DataFrame(difference_rows(table, settings["seed"])).to_csv(differences, index=False)
+    pd.DataFrame(class_rows(maps, said)).to_csv(classes, index=False)
+    save_overlays(open_source(archive), shown["file"], coarse[shown.index], overlays)
+    np.savez_compressed(
+        means,
+        **{
+            group.replace(" ", "_"): enlarged[(table["group"] == group) & ~table["empty"]].mean(axis=0)
+            for group in GROUPS
+            if ((table["group"] == group) & ~table["empty"]).any()
+        },
+    )
 
 
-def choose(predictions, threshold, samples):
-    """Up to `samples` images of each group, those farthest from the operating threshold first, as logits go."""
-    farthest = (predictions["logit"] - logit(threshold)).abs().sort_values(ascending=False, kind="stable").index
-    parts = [members(predictions.loc[farthest], group).head(samples) for group in GROUPS]
-    return pd.concat(parts)[["file", "group", "label", "probability", "predicted", "logit", "model"]]
-
-
-def members(predictions, group):
-    """The predictions in `group`, with the group's name."""
-    label, verdict = GROUPS[group]
-    chosen = (predictions["label"] == label) & (predictions["predicted"] == verdict)
-    return predictions[chosen].assign(group=group)
-
-
-def target_layer(network, name, key):
-    """The layer `name`, or by default the last one whose output is a map: the last activation before pooling.
-
-    Raises:
-        InputError: no such layer.
-    """
-    if name is not None:
-        return transfer.layer_named(network, name, key).name
-    return [layer.name for layer in network.layers if len(layer.output.shape) == 4][-1]
-
-
-def explain(network, layer, images, threshold=0.5):
-    """Grad-CAM of the predicted class, for any flat model with one logit z.
-
-    The score is +z where covid is predicted and -z where normal is: a sigmoid would saturate and its gradients
-    vanish. With activations A of `layer` (h, w, channels):
-        alpha_k = mean over positions of d score / d A_k        (equation 1)
-        map     = ReLU(sum_k alpha_k A_k)                       (equation 2)
-    then divided by its maximum. A map without any positive value stays all zero.
+def shares(heat, masks):
+    """The share of each image's heat that lies in each region, and the share of the image that the region is.
 
     Args:
-        images: uint8 (n, height, width).
-        threshold: probability from which covid is predicted.
+        heat: float (n, size, size).
+        masks: uint8 (n, size, size), or (0, size, size) where the data has none.
 
     Returns:
-        maps: float32 (n, height, width) in [0, 1], bilinearly enlarged; logits: float64 (n,).
+        dict of columns: inside, border, corners (NaN for an empty map); inside_area, border_area, corners_area; region,
+        what "inside" is: lungs or central region.
     """
-    tapped = keras.Model(network.input, [network.get_layer(layer).output, network.output])
-    batch = tf.constant(images[..., None], tf.float32)
-    with tf.GradientTape() as tape:
-        # All weights may be frozen; watching the input is what makes the tape record.
-        tape.watch(batch)
-        activations, logits = tapped(batch, training=False)
-        # As the verdict was decided, in float64: float32 knows no probability between 1 - 6e-8 and 1.
-        covid = expit(logits.numpy().astype(np.float64)) >= threshold
-        score = tf.where(covid, logits, -logits)
-    alpha = tf.reduce_mean(tape.gradient(score, activations), axis=(1, 2), keepdims=True)
-    maps = tf.nn.relu(tf.reduce_sum(alpha * activations, axis=-1, keepdims=True))
-    maps = maps / (tf.reduce_max(maps, axis=(1, 2), keepdims=True) + keras.backend.epsilon())
-    maps = tf.image.resize(maps, images.shape[1:3], method="bilinear")
-    return maps[..., 0].numpy(), logits[:, 0].numpy().astype(np.float64)
+    count, size, _ = heat.shape
+    inside, name = regions.inside(masks, count, size)
+    total = heat.sum(axis=(1, 2))
+    total[total == 0] = np.nan
+    columns = {"region": name}
+    for region, where in {"inside": inside, "border": regions.border(size), "corners": regions.corners(size)}.items():
+        columns[region] = (heat * where).sum(axis=(1, 2)) / total
+        columns[f"{region}_area"] = np.broadcast_to(where, heat.shape).mean(axis=(1, 2))
+    return columns
 
 
-def overlay(images, maps):
-    """Image + 0.4 x heat map in the jet colours: uint8 (n, height, width, 3).
+def choose(table, threshold, samples):
+    """Up to `samples` images of each group: half of them farthest from the operating threshold, the others nearest."""
+    ordered = table.loc[(table["logit"] - threshold).abs().sort_values(ascending=False, kind="stable").index]
+    parts = []
+    for group in GROUPS:
+        members = ordered[ordered["group"] == group]
+        most = members.head(samples - samples // 2).assign(confidence="most")
+        parts += [most, members.drop(most.index).tail(samples // 2).assign(confidence="least")]
+    return pd.concat(parts)
+
+
+def region_rows(table, seed):
+    """One row a group and region: area, mean share of heat and lift (share over area), with bootstrap intervals.
+
+    Empty maps have no heat to be shared; of groups with fewer than two maps no interval is given.
+    """
+    for group in GROUPS:
+        members = table[(table["group"] == group) & ~table["empty"]]
+        for region, name in {"inside": table["region"].iloc[0], "border": "border", "corners": "corners"}.items():
+            row = {"group": group, "region": name, "images": len(members), "area": members[f"{region}_area"].mean()}
+            for measure, values in {
+                "share": members[region],
+                "lift": members[region] / members[f"{region}_area"],
+            }.items():
+                low, high = mean_interval(values.to_numpy(), seed)
+                row |= {measure: values.mean(), f"{measure}_ci_low": low, f"{measure}_ci_high": high}
+            yield row
+
+
+def mean_interval(values, seed):
+    """Percentile bootstrap interval of a mean; NaN for fewer than two values."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    options = {"method": "percentile", "n_resamples": intervals.RESAMPLES, "confidence_level": intervals.LEVEL}
+    return bootstrap((values,), np.mean, rng=np.random.default_rng(seed), **options).confidence_interval
+
+
+def difference_rows(table, seed):
+    """One row a pair of groups and region: mean share of heat of the first less the second, with bootstrap interval."""
+    for first, second in COMPARED:
+        members = table[table["group"].isin([first, second]) & ~table["empty"]]
+        is_first = (members["group"] == first).to_numpy(float)
+        for region, name in {"inside": table["region"].iloc[0], "border": "border", "corners": "corners"}.items():
+            row = {"first": first, "second": second, "region": name}
+            row |= {"difference": np.nan, "ci_low": np.nan, "ci_high": np.nan}
+            if min(is_first.sum(), (1 - is_first).sum()) >= 2:
+                values = members[region].to_numpy()
+                low, high = intervals.bootstrap(is_first, values, mean_difference, seed)
+                row |= {"difference": mean_difference(is_first, values), "ci_low": low, "ci_high": high}
+            yield row
+
+
+def mean_difference(labels, values):
+    """Mean of the values of label 1 less that of label 0."""
+    return values[labels == 1].mean() - values[labels == 0].mean()
+
+
+def class_rows(maps, said):
+    """One row a predicted class, what two class labels do to the maps: z speaks for one class or the other.
+
+    Returns:
+        predicted, images, empty (maps of the predicted class without heat), other_empty (those of the other class),
+        own_cells (mean share of the cells that speak for the predicted class).
+    """
+    for number, predicted in enumerate(LABELS):
+        signed = maps[said == bool(number)] * (1 if number else -1)
+        row = {"predicted": predicted, "images": len(signed)}
+        row |= {
+            "empty": int((signed <= 0).all(axis=(1, 2)).sum()),
+            "other_empty": int((signed >= 0).all(axis=(1, 2)).sum()),
+        }
+        yield row | {"own_cells": (signed > 0).mean() if len(signed) else np.nan}
+
+
+def save_overlays(source, files, heat, out):
+    """The images as the archive has them, and each with its heat map laid over it, at the image's own size.
 
     Args:
-        images: uint8 (n, height, width).
-        maps: float (n, height, width) in [0, 1].
+        files: names of members of the archive; heat: float (n, h, w) in [0, 1].
     """
-    heat = np.stack([np.clip(1.5 - np.abs(4 * maps - centre), 0, 1) for centre in (3, 2, 1)], axis=-1)
-    return np.clip(images[..., None] + 0.4 * 255 * heat, 0, 255).astype(np.uint8)
+    places, arrays = {file: place for place, file in enumerate(files)}, {}
+    for member in source.members():
+        if member.name in places:
+            place = places[member.name]
+            image, _ = decode(source.read(member))
+            arrays[f"image{place}"] = image
+            arrays[f"overlay{place}"] = explain.overlay(image, explain.enlarged(heat[[place]], *image.shape)[0])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(out, **arrays)
 
 
 if __name__ == "__main__":

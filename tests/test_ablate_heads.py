@@ -11,7 +11,7 @@ import pytest
 from pipeline.ablate_features import ablate_features
 from pipeline.ablate_heads import ablate_heads, cuts, heads
 from pipeline.images.inputs import Examples
-from pipeline.models import runtime, transfer
+from pipeline.models import pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 CHANNELS = 6
@@ -56,7 +56,7 @@ def with_own(**hyperparameters):
 def backbone(tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone") / "backbone.keras"
     keras.utils.set_random_seed(1)
-    network = transfer.build_backbone(32, SETTINGS["transfer"]["output_layer"])
+    network = pretrained.build(32, SETTINGS["transfer"]["output_layer"])
     network.save(path)
     return path
 
@@ -138,11 +138,11 @@ def test_features_at_a_cut_are_those_of_a_backbone_that_ends_there(backbone, ima
     computed = np.load(cut_features)
     assert list(computed) == ["pool1_pool", "conv2_block1_out", "conv2_block2_out"]
     for cut in computed:
-        direct = transfer.build_backbone(32, cut)
+        direct = pretrained.build(32, cut)
         for layer in direct.layers:
             if layer.weights:
                 layer.set_weights(whole.get_layer(layer.name).get_weights())
-        expected = transfer.pooled(direct).predict(shown, verbose=0)
+        expected = pretrained.pooled(direct).predict(shown, verbose=0)
         assert computed[cut].dtype == np.float32
         assert np.allclose(computed[cut], expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()), cut
 

@@ -13,15 +13,18 @@ from scipy.stats import binomtest
 from sklearn import metrics as reference
 
 from pipeline.evaluate import SAMPLES, evaluate, val_threshold
+from pipeline.evaluate_calibration import evaluate_calibration
+from pipeline.evaluate_compare import compare_rows, mean_auc, val_test_row
 from pipeline.images import cache
 from pipeline.models import runtime
 from pipeline.models.fitting import weights_sha256
 from pipeline.predict_test import predict_test, record
+from pipeline.statistics import calibration, intervals
 from pipeline.vocabulary import LABELS, MODELS
 
 runtime.start({"threads": 2})
 
-FILES = ["thresholds", "predictions", "test_metrics", "confusion", "looks", "samples"]
+FILES = ["thresholds", "predictions", "test_metrics", "confusion", "curve_table", "looks", "samples"]
 # The covid logits of val lie above these, the normal ones below, one a seed and model.
 BOUNDARIES = {"baseline": [0.4, 1.2, 2.0], "transfer": [-2.0, -1.0, 0.5]}
 
@@ -74,8 +77,8 @@ def evaluated(tmp_path_factory):
 def of_model(evaluated, model):
     """(is covid, logits, says covid) of one model, the verdicts made here."""
     rows = evaluated.predictions[evaluated.predictions["model"] == model]
-    limit = np.mean(expit(BOUNDARIES[model]))
-    return (rows["label"] == "covid").to_numpy(), rows["logit"].to_numpy(), expit(rows["logit"].to_numpy()) >= limit
+    logits = rows["logit"].to_numpy()
+    return (rows["label"] == "covid").to_numpy(), logits, logits >= np.mean(BOUNDARIES[model])
 
 
 # Thresholds
@@ -83,8 +86,9 @@ def of_model(evaluated, model):
 
 def test_thresholds_are_the_mean_over_the_seeds(evaluated):
     assert evaluated.thresholds["model"].tolist() == list(MODELS)
-    expected = [np.mean(expit(BOUNDARIES[model])) for model in MODELS]
-    assert evaluated.thresholds["threshold"].to_numpy() == pytest.approx(expected)
+    expected = np.array([np.mean(BOUNDARIES[model]) for model in MODELS])
+    assert evaluated.thresholds["logit"].to_numpy() == pytest.approx(expected)
+    assert evaluated.thresholds["threshold"].to_numpy() == pytest.approx(expit(expected))
     assert all(model in source for model, source in zip(MODELS, evaluated.thresholds["source"], strict=True))
 
 
@@ -93,8 +97,8 @@ def test_thresholds_come_from_val_alone(evaluated, tmp_path):
     assert not np.allclose(other.predictions["logit"], evaluated.predictions["logit"])
     assert other.thresholds["threshold"].tolist() == evaluated.thresholds["threshold"].tolist()
     moved = made_up(tmp_path / "other val", boundaries=BOUNDARIES | {"transfer": [3.0]})
-    assert moved.thresholds["threshold"][1] == pytest.approx(expit(3.0))
-    assert moved.thresholds["threshold"][0] == evaluated.thresholds["threshold"][0]
+    assert moved.thresholds["logit"][1] == pytest.approx(3.0)
+    assert moved.thresholds["logit"][0] == evaluated.thresholds["logit"][0]
 
 
 def test_order_of_val_rows_does_not_matter():
@@ -145,14 +149,37 @@ def test_metrics(evaluated, model):
         "balanced_accuracy": reference.balanced_accuracy_score(labels, verdicts),
         "f1": reference.f1_score(labels, verdicts),
         "mcc": reference.matthews_corrcoef(labels, verdicts),
+        "positive_predictive_value": reference.precision_score(labels, verdicts),
+        "negative_predictive_value": reference.precision_score(labels, verdicts, pos_label=0),
+        "prevalence": labels.mean(),
+        "brier": reference.brier_score_loss(labels, expit(logits)),
     }
     assert rows["value"].to_dict() == pytest.approx(expected)
     assert (rows["ci_low"] < rows["value"]).all() and (rows["value"] < rows["ci_high"]).all()
     images = dict.fromkeys(expected, len(labels)) | {"sensitivity": labels.sum(), "specificity": (~labels).sum()}
+    images |= {"positive_predictive_value": verdicts.sum(), "negative_predictive_value": (~verdicts).sum()}
     assert rows["n"].to_dict() == images
     for metric, right in {"sensitivity": verdicts[labels], "specificity": ~verdicts[~labels]}.items():
         interval = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, method="wilson")
         assert (rows["ci_low"][metric], rows["ci_high"][metric]) == pytest.approx(tuple(interval))
+
+
+def test_a_share_of_no_images_is_left_empty(tmp_path):
+    """No image is called covid, so that none of those is."""
+    rows = made_up(tmp_path, boundaries=BOUNDARIES | {"baseline": [30.0]}).test_metrics.set_index(["model", "metric"])
+    (value, low, high, n) = rows.loc[("baseline", "positive_predictive_value"), ["value", "ci_low", "ci_high", "n"]]
+    assert np.isnan([value, low, high]).all() and n == 0
+    assert rows.loc[("baseline", "negative_predictive_value"), "n"] == 65
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_curves_pass_through_the_operating_point(evaluated, model):
+    rows, table = (frame[frame["model"] == model] for frame in (evaluated.test_metrics, evaluated.curve_table))
+    values = rows.set_index("metric")["value"]
+    roc = table[table["curve"] == "roc"]
+    false_alarms = 1 - values["specificity"]
+    assert roc.loc[roc["x"] < false_alarms, "y"].max() <= values["sensitivity"]
+    assert roc.loc[roc["x"] >= false_alarms, "y"].min() >= values["sensitivity"]
 
 
 def test_samples_show_the_images_of_their_rows(evaluated):
@@ -163,6 +190,109 @@ def test_samples_show_the_images_of_their_rows(evaluated):
     assert (~right).sum() == SAMPLES
     # Each made-up image is filled with its place in the index.
     assert evaluated.shown[:, 0, 0].tolist() == [int(file[5:8]) for file in rows["file"]]
+
+
+# Calibration
+
+
+def calibrated(evaluated, folder, losses=("weighted_cross_entropy", "cross_entropy")):
+    """The tables of evaluate_calibration for made-up held-out outputs, shifted and sharpened."""
+    evaluated.predictions.to_csv(folder / "predictions.csv", index=False)
+    rng, val = np.random.default_rng(4), {}
+    for model, loss in zip(MODELS, losses, strict=True):
+        pd.DataFrame({"loss": [loss]}).to_csv(folder / f"{model}_best.csv", index=False)
+        labels = rng.random(400) < 0.4
+        val[model] = pd.DataFrame({"seed": 1, "label": np.where(labels, "covid", "normal")})
+        val[model]["logit"] = 3 * rng.normal(2.0 * labels - 1, 1.5) + 4
+        val[model].to_csv(folder / f"{model}_val.csv", index=False)
+    evaluate_calibration(
+        predictions=folder / "predictions.csv",
+        val_predictions=[folder / f"{model}_val.csv" for model in MODELS],
+        best=[folder / f"{model}_best.csv" for model in MODELS],
+        settings={"seed": 1},
+        table=folder / "table.csv",
+        bins=folder / "bins.csv",
+    )
+    return val, pd.read_csv(folder / "table.csv"), pd.read_csv(folder / "bins.csv")
+
+
+def test_calibration_is_learned_on_val_and_told_of_test(evaluated, tmp_path):
+    val, table, bins = calibrated(evaluated, tmp_path)
+    for model, temperature in zip(MODELS, (False, True), strict=True):
+        rows = table[table["model"] == model].set_index("corrected")
+        labels = (val[model]["label"] == "covid").to_numpy(float)
+        intercept, slope = calibration.fit(labels, val[model]["logit"].to_numpy(), temperature)
+        assert rows["temperature_alone"].eq(temperature).all()
+        assert rows[["intercept", "slope"]].to_numpy().tolist() == [[0, 1], pytest.approx([intercept, slope])]
+        is_covid, logits, _ = of_model(evaluated, model)
+        for corrected, outputs in {False: logits, True: intercept + slope * logits}.items():
+            expected = reference.brier_score_loss(is_covid, expit(outputs))
+            assert rows.loc[corrected, "brier"] == pytest.approx(expected)
+            of_bins = bins[(bins["model"] == model) & (bins["corrected"] == corrected)]
+            error = np.average(np.abs(of_bins["observed"] - of_bins["predicted"]), weights=of_bins["images"])
+            assert rows.loc[corrected, "ece"] == pytest.approx(error)
+        assert (rows["ece_ci_low"] < rows["ece_ci_high"]).all()
+
+
+def test_class_weights_decide_whether_a_temperature_is_enough(evaluated, tmp_path):
+    _, table, _ = calibrated(evaluated, tmp_path, losses=("focal", "weighted_cross_entropy"))
+    corrected = table[table["corrected"]]
+    assert corrected["temperature_alone"].tolist() == [True, False]
+    assert (corrected["intercept"] == 0).tolist() == [True, False]
+
+
+# Comparisons
+
+
+def test_val_against_test_of_one_seed():
+    """One held-out model: two plain AUCs, independent of each other."""
+    rng = np.random.default_rng(6)
+    tables = []
+    for n, seed in ((300, 1), (250, 1)):
+        labels = rng.random(n) < 0.3
+        tables.append(pd.DataFrame({"label": np.where(labels, "covid", "normal"), "seed": seed}))
+        tables[-1]["logit"] = rng.normal(1.5 * labels, 1)
+    row = val_test_row(*tables)
+    for table, name in zip(tables, ("val", "test"), strict=True):
+        labels = (table["label"] == "covid").to_numpy(float)
+        assert row[f"{name}_auc"] == pytest.approx(reference.roc_auc_score(labels, table["logit"]))
+        interval = intervals.auc_interval(labels, table["logit"].to_numpy())
+        assert (row[f"{name}_ci_low"], row[f"{name}_ci_high"]) == pytest.approx(interval)
+    assert row["difference"] == pytest.approx(row["test_auc"] - row["val_auc"])
+    assert row["ci_low"] < row["difference"] < row["ci_high"] and (row["p"] < 0.05) == (row["ci_low"] > 0)
+
+
+def test_held_out_models_that_err_alike_are_no_more_certain_than_one():
+    labels = np.repeat([0.0, 1.0], 60)
+    rng = np.random.default_rng(0)
+    logits = rng.normal(1.5 * labels, 1)
+    alike, one = mean_auc([(labels, logits)] * 3), mean_auc([(labels, logits)])
+    assert alike[0] == pytest.approx(one[0]) and alike[2] == pytest.approx(one[2])
+    apart = mean_auc([(labels, rng.normal(1.5 * labels, 1)) for _ in range(3)])
+    assert apart[2] < 0.6 * one[2]
+    # The variance of the mean of three AUCs, found by drawing the images again.
+    scores = rng.normal(1.5 * labels + rng.normal(size=120), 1, (3, 120))
+    drawn = []
+    for _ in range(2000):
+        places = np.concatenate([rng.choice(np.flatnonzero(labels == label), 60) for label in (0, 1)])
+        drawn.append(np.mean([reference.roc_auc_score(labels[places], row[places]) for row in scores]))
+    assert mean_auc([(labels, row) for row in scores])[2] == pytest.approx(np.var(drawn), rel=0.15)
+
+
+def test_models_are_compared_on_the_same_images(evaluated):
+    tables = [evaluated.predictions[evaluated.predictions["model"] == model] for model in MODELS]
+    rows = pd.DataFrame(compare_rows(*tables)).set_index("metric")
+    values = evaluated.test_metrics.pivot(index="metric", columns="model", values="value")
+    for metric in ("auc", "accuracy", "sensitivity", "specificity"):
+        assert rows.loc[metric, list(MODELS)].tolist() == pytest.approx(values.loc[metric, list(MODELS)].tolist())
+    assert rows["difference"].to_numpy() == pytest.approx((rows["transfer"] - rows["baseline"]).to_numpy())
+    right = [(table["predicted"] == table["label"]).to_numpy() for table in tables]
+    covid = (tables[0]["label"] == "covid").to_numpy()
+    for metric, of in {"sensitivity": covid, "specificity": ~covid}.items():
+        alone = (right[0] & ~right[1])[of].sum(), (right[1] & ~right[0])[of].sum()
+        assert (rows["baseline_alone"][metric], rows["transfer_alone"][metric]) == alone
+        assert rows["p"][metric] == pytest.approx(binomtest(alone[0], sum(alone)).pvalue)
+        assert rows["n"][metric] == of.sum()
 
 
 def test_the_same_predictions_give_the_same_bytes(tmp_path):

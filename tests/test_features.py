@@ -12,7 +12,7 @@ from pipeline.command import InputError
 from pipeline.features import backbone, features
 from pipeline.images import augment, cache
 from pipeline.images.inputs import Examples
-from pipeline.models import fitting, runtime, transfer
+from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 SETTINGS = {
@@ -52,10 +52,10 @@ def complete(donor, tmp_path_factory):
 
 
 def refusal(path, cut="conv2_block1_out"):
-    network = transfer.build_backbone(32, cut)
+    network = pretrained.build(32, cut)
     before = fitting.weights_sha256(network)
     with pytest.raises(InputError) as caught:
-        transfer.load_backbone_weights(network, path)
+        pretrained.load_weights(network, path)
     assert fitting.weights_sha256(network) == before, "nothing is half filled"
     assert str(path) in str(caught.value) and "transfer.weights" in str(caught.value)
     return str(caught.value)
@@ -75,8 +75,8 @@ def test_complete_file_fills_every_layer(complete, donor, tmp_path, cut, layout)
             for name, group in whole["model_weights"].items():
                 whole.copy(group, alone, name)
             alone.attrs.update(whole["model_weights"].attrs)
-    network = transfer.build_backbone(32, cut)
-    transfer.load_backbone_weights(network, path)
+    network = pretrained.build(32, cut)
+    pretrained.load_weights(network, path)
     filled = [layer for layer in network.layers if layer.weights]
     assert {"conv1_conv", "conv2_block1_3_conv"} <= {layer.name for layer in filled}
     for layer in filled:
@@ -130,13 +130,13 @@ def test_file_in_another_format_of_keras(donor, tmp_path, name):
 @pytest.mark.parametrize(("wrong", "near"), [("conv2_block1_outt", "conv2_block1_out"), ("post_rellu", "post_relu")])
 def test_cut_at_an_unknown_layer(wrong, near):
     with pytest.raises(InputError, match=f"transfer.output_layer: .*'{wrong}'; did you mean .*{near}"):
-        transfer.build_backbone(32, wrong)
+        pretrained.build(32, wrong)
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published weights are not on this machine")
 def test_published_weights():
-    network = transfer.build_backbone(32, "conv4_block6_out")
-    transfer.load_backbone_weights(network, PUBLISHED)
+    network = pretrained.build(32, "conv4_block6_out")
+    pretrained.load_weights(network, PUBLISHED)
     kernel = network.get_layer("conv4_block6_3_conv").get_weights()[0]
     with h5py.File(PUBLISHED) as file:
         group = (file["model_weights"] if "model_weights" in file else file)["conv4_block6_3_conv"]

@@ -14,7 +14,7 @@ from pipeline import finetune
 from pipeline.command import InputError
 from pipeline.finetune_gain import finetune_gain
 from pipeline.images import inputs
-from pipeline.models import fitting, runtime, transfer
+from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 runtime.start({"threads": 2})
@@ -35,8 +35,12 @@ def folder(tmp_path_factory):
     """What the stage reads: a transfer model with a random backbone, phantoms, the tables of tune and train."""
     folder = tmp_path_factory.mktemp("finetune")
     keras.utils.set_random_seed(1)
-    transfer.build_backbone(SIZE, CUT).save(folder / "backbone.keras")
-    head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, np.zeros((1, 1, 256)), None)
+    pretrained.build(SIZE, CUT).save(folder / "backbone.keras")
+    head = transfer.build(
+        {"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0},
+        np.random.default_rng(0).normal(size=(9, 1, 256)),
+        None,
+    )
     transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
     for seed, (split, count) in enumerate(COUNTS.items()):
         labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")

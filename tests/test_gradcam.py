@@ -7,10 +7,12 @@ import pytest
 from keras import layers
 from PIL import Image
 from scipy.special import expit
+from scipy.stats import spearmanr
 
-from pipeline import gradcam
+from pipeline import gradcam, gradcam_trust
 from pipeline.command import InputError
-from pipeline.models import fitting, runtime
+from pipeline.images import cache
+from pipeline.models import explain, fitting, runtime
 
 runtime.start({"threads": 2})
 
@@ -49,13 +51,19 @@ def cam(model, signs):
     return maps / maps.max(axis=(1, 2), keepdims=True)
 
 
+def explained(model, layer, images, threshold=0.0):
+    """Maps of the verdicts at a logit, at the size of the images; and the logits."""
+    maps, logits = explain.signed_maps(model, layer, images)
+    return explain.enlarged(explain.heat(maps, logits >= threshold), *images.shape[1:]), logits
+
+
 # The maps
 
 
 @pytest.mark.parametrize("verdict", [COVID, NORMAL])
 def test_equals_cam_where_one_dense_layer_follows_pooling(verdict):
     model = network(BIAS[verdict])
-    maps, logits = gradcam.explain(model, "map", IMAGES)
+    maps, logits = explained(model, "map", IMAGES)
     assert maps == pytest.approx(cam(model, verdict), abs=1e-3)
     assert logits == pytest.approx(activations(model)[1], abs=1e-4) and (logits * verdict > 0).all()
     assert not np.allclose(cam(model, COVID), cam(model, NORMAL), atol=0.1)
@@ -68,10 +76,9 @@ def test_the_threshold_decides_the_sign(shift):
     logits = activations(model)[1]
     middle = np.sort(logits)[2:4].mean()
     model.get_layer("logit").bias.assign([shift])
-    threshold = expit(middle + shift)
     signs = np.where(logits > middle, COVID, NORMAL)
-    assert abs(threshold - 0.5) > 0.01
-    maps, _ = gradcam.explain(model, "map", IMAGES, threshold)
+    assert abs(middle + shift) > 0.01
+    maps, _ = explained(model, "map", IMAGES, middle + shift)
     assert maps == pytest.approx(cam(model, signs), abs=1e-3)
 
 
@@ -98,7 +105,7 @@ def test_weights_are_finite_differences_of_the_score():
     expected = np.maximum((alpha * features).sum(axis=-1), 0)
     expected = enlarged(expected / expected.max(axis=(1, 2), keepdims=True))
     assert {*np.sign(logits)} == {-1, 1}
-    assert gradcam.explain(model, "map", IMAGES)[0] == pytest.approx(expected, abs=1e-3)
+    assert explained(model, "map", IMAGES)[0] == pytest.approx(expected, abs=1e-3)
 
 
 def enlarged(maps):
@@ -109,13 +116,13 @@ def enlarged(maps):
 
 def test_coarse_maps_are_enlarged_to_the_image():
     model = network(BIAS[COVID], strides=4)
-    maps, _ = gradcam.explain(model, "map", IMAGES)
+    maps, _ = explained(model, "map", IMAGES)
     assert maps == pytest.approx(enlarged(cam(model, COVID)), abs=1e-3)
 
 
 def test_a_batch_is_explained_as_one_at_a_time():
-    together = gradcam.explain(network(), "map", IMAGES)
-    singly = [gradcam.explain(network(), "map", IMAGES[place : place + 1]) for place in range(len(IMAGES))]
+    together = explained(network(), "map", IMAGES)
+    singly = [explained(network(), "map", IMAGES[place : place + 1]) for place in range(len(IMAGES))]
     for whole, parts in zip(together, zip(*singly, strict=True), strict=True):
         assert whole == pytest.approx(np.concatenate(parts), abs=1e-6)
 
@@ -124,25 +131,25 @@ def test_a_reloaded_and_a_frozen_model_are_explained_alike(tmp_path):
     fresh, frozen = network(), network()
     frozen.trainable = False
     assert not frozen.trainable_weights
-    expected = gradcam.explain(fresh, "map", IMAGES)[0]
+    expected = explained(fresh, "map", IMAGES)[0]
     assert expected.any(axis=(1, 2)).all()
     for model in (
         frozen,
         fitting.save(fresh, tmp_path / "fresh.keras"),
         fitting.save(frozen, tmp_path / "frozen.keras"),
     ):
-        assert np.array_equal(gradcam.explain(model, "map", IMAGES)[0], expected)
+        assert np.array_equal(explained(model, "map", IMAGES)[0], expected)
 
 
 def test_nothing_that_speaks_for_the_verdict_gives_an_empty_map():
     """All channels speak against covid, which the bias alone decides for: zeros, no division by zero."""
-    maps, logits = gradcam.explain(network(BIAS[COVID], weights=-np.ones(CHANNELS)), "map", IMAGES)
+    maps, logits = explained(network(BIAS[COVID], weights=-np.ones(CHANNELS)), "map", IMAGES)
     assert (logits > 0).all() and not maps.any() and maps.shape == IMAGES.shape
 
 
 def test_a_saturated_verdict_is_explained():
     """A sigmoid's gradient would be exactly zero at a logit of 500."""
-    certain, unsure = (gradcam.explain(network(bias), "map", IMAGES)[0] for bias in (500.0, BIAS[COVID]))
+    certain, unsure = (explained(network(bias), "map", IMAGES)[0] for bias in (500.0, BIAS[COVID]))
     assert certain.any() and certain == pytest.approx(unsure, abs=1e-5)
 
 
@@ -153,46 +160,251 @@ def test_default_layer_is_the_last_map():
     inputs = keras.Input((SIZE, SIZE, 1))
     x = layers.ReLU(name="relu4")(layers.Conv2D(2, 3, name="conv4")(inputs))
     model = keras.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D(name="average")(x)), name="baseline")
-    assert gradcam.target_layer(model, None, "gradcam.layer.baseline") == "relu4"
-    assert gradcam.target_layer(model, "conv4", "gradcam.layer.baseline") == "conv4"
+    assert explain.target_layer(model, None, "gradcam.layer.baseline") == "relu4"
+    assert explain.target_layer(model, "conv4", "gradcam.layer.baseline") == "conv4"
     with pytest.raises(InputError, match="gradcam.layer.baseline.*'relu5'.*relu4"):
-        gradcam.target_layer(model, "relu5", "gradcam.layer.baseline")
+        explain.target_layer(model, "relu5", "gradcam.layer.baseline")
+
+
+def test_a_pass_in_batches_is_one_pass(monkeypatch):
+    whole = explain.signed_maps(network(), "map", IMAGES)
+    monkeypatch.setattr(explain, "AT_ONCE", 4)
+    for parts, all_at_once in zip(explain.signed_maps(network(), "map", IMAGES), whole, strict=True):
+        assert parts == pytest.approx(all_at_once, abs=1e-6)
+
+
+def test_maps_of_the_two_classes_share_no_cell():
+    maps, _ = explain.signed_maps(network(), "map", IMAGES)
+    covid, normal = (explain.heat(maps, np.full(len(maps), verdict)) for verdict in (True, False))
+    assert covid.any() and normal.any() and not ((covid > 0) & (normal > 0)).any()
+
+
+def test_overlay_is_the_image_where_there_is_no_heat():
+    image = IMAGES[0]
+    assert np.array_equal(explain.overlay(image, np.zeros(image.shape)), np.stack([image] * 3, axis=-1))
+    hot = explain.overlay(np.zeros((1, 1), np.uint8), np.array([[0.75]]))
+    assert hot.tolist() == [[[102, 51, 0]]]  # 0.4 x 255 x jet's (1, 0.5, 0)
 
 
 # The samples
 
+GROUPS = {
+    "true covid": ("covid", "covid"),
+    "true normal": ("normal", "normal"),
+    "missed covid": ("covid", "normal"),
+    "false alarm": ("normal", "covid"),
+}
+
 
 def table(logits, threshold):
-    """Predictions in a fixed disorder, every other one covid."""
+    """Predictions in a fixed disorder, every other one covid, with their groups."""
     rows = pd.DataFrame({"logit": logits, "label": np.where(np.arange(len(logits)) % 2, "covid", "normal")})
     rows["probability"] = expit(rows["logit"])
-    rows["predicted"] = np.where(rows["probability"] >= threshold, "covid", "normal")
+    rows["predicted"] = np.where(rows["logit"] >= threshold, "covid", "normal")
+    named = {pair: group for group, pair in GROUPS.items()}
+    rows["group"] = [named[pair] for pair in zip(rows["label"], rows["predicted"], strict=True)]
     return rows.assign(file=[f"{place}.png" for place in range(len(rows))], model="baseline")
 
 
-@pytest.mark.parametrize("threshold", [0.5, 0.02, 0.98])
-@pytest.mark.parametrize("samples", [1, 3, 100])
-def test_samples_are_the_farthest_from_the_threshold(threshold, samples):
+@pytest.mark.parametrize("threshold", [0.0, -4.0, 4.0])
+@pytest.mark.parametrize("samples", [1, 4, 100])
+def test_samples_are_the_surest_and_the_least_sure(threshold, samples):
     """In logits: probabilities near 0 and 1 would all be as far."""
     rows = table(np.random.default_rng(5).permutation(np.linspace(-30, 30, 40)), threshold)
     chosen = gradcam.choose(rows, threshold, samples)
-    expected = []
-    for label, predicted in [("covid", "covid"), ("normal", "normal"), ("covid", "normal"), ("normal", "covid")]:
-        group = [row for row in rows.itertuples() if (row.label, row.predicted) == (label, predicted)]
-        group.sort(key=lambda row: -abs(row.logit - np.log(threshold / (1 - threshold))))
-        expected += [row.file for row in group[:samples]]
-    assert chosen["file"].tolist() == expected
-    groups = {"true covid": "covid", "true normal": "normal", "missed covid": "covid", "false alarm": "normal"}
-    assert chosen["group"].drop_duplicates().tolist() == list(groups)
-    assert (chosen["label"] == chosen["group"].map(groups)).all()
-    assert ((chosen["label"] == chosen["predicted"]) == chosen["group"].str.startswith("true")).all()
+    assert chosen["group"].drop_duplicates().tolist() == list(GROUPS)
+    for group, pair in GROUPS.items():
+        members = [row for row in rows.itertuples() if (row.label, row.predicted) == pair]
+        members.sort(key=lambda row: -abs(row.logit - threshold))
+        files = [row.file for row in members]
+        expected = (
+            files if samples >= len(files) else files[: samples - samples // 2] + files[len(files) - samples // 2 :]
+        )
+        assert chosen.loc[chosen["group"] == group, "file"].tolist() == expected
+    assert chosen["file"].is_unique
 
 
-def test_an_empty_group_is_no_error():
-    chosen = gradcam.choose(table(np.array([-4.0, 3.0, -2.0, 1.0]), 0.5), 0.5, 3)
-    assert list(zip(chosen["group"], chosen["file"], strict=True)) == [
-        ("true covid", "1.png"),
-        ("true covid", "3.png"),
-        ("true normal", "0.png"),
-        ("true normal", "2.png"),
-    ]
+def test_a_group_without_members_is_no_error():
+    chosen = gradcam.choose(table(np.array([-4.0, 3.0, -2.0, 1.0]), 0.0), 0.0, 2)
+    assert chosen["group"].tolist() == ["true covid"] * 2 + ["true normal"] * 2
+    assert chosen["confidence"].tolist() == ["most", "least"] * 2
+
+
+# Where the heat is
+
+
+def test_shares_of_heat_add_up_by_region():
+    """All heat in one corner, all inside the mask, even heat, no heat."""
+    size = 20
+    heat, masks = np.zeros((4, size, size)), np.zeros((4, size, size), np.uint8)
+    masks[:, 5:15, 5:15] = 255
+    heat[0, 0, 0], heat[1, 7, 7], heat[2] = 1, 0.3, 0.5
+    columns = gradcam.shares(heat, masks)
+    assert columns["region"] == "lungs"
+    assert columns["inside"][:3] == pytest.approx([0, 1, 0.25]) and columns["inside_area"] == pytest.approx([0.25] * 4)
+    assert columns["border"][:3] == pytest.approx([1, 0, columns["border_area"][0]])
+    assert columns["corners"][:3] == pytest.approx([1, 0, columns["corners_area"][0]])
+    assert all(np.isnan(columns[region][3]) for region in ("inside", "border", "corners"))
+    without = gradcam.shares(heat, np.empty((0, size, size), np.uint8))
+    assert without["region"] == "central region" and without["inside"][1] == 1
+    assert 0.5 < without["inside_area"][0] < 0.6
+
+
+def heated(inside, groups):
+    """A table of heat shares, as `gradcam` makes it."""
+    rows = pd.DataFrame({"inside": inside, "group": groups, "region": "lungs", "empty": np.isnan(inside)})
+    areas = {f"{region}_area": 0.25 for region in ("inside", "border", "corners")}
+    return rows.assign(border=1 - rows["inside"], corners=0.1, **areas)
+
+
+def test_means_by_group_with_their_intervals():
+    rng = np.random.default_rng(0)
+    rows = heated(np.append(rng.normal(0.5, 0.1, 60), [0.2, np.nan]), ["true covid"] * 60 + ["false alarm"] * 2)
+    found = pd.DataFrame(gradcam.region_rows(rows, seed=1)).set_index(["group", "region"])
+    values = rows["inside"][:60]
+    row = found.loc["true covid", "lungs"]
+    assert (row["images"], row["share"], row["lift"]) == (60, values.mean(), pytest.approx(values.mean() / 0.25))
+    error = values.std() / np.sqrt(60)
+    assert (row["share_ci_low"], row["share_ci_high"]) == pytest.approx(
+        (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.1 * error + 2e-3
+    )
+    assert found.loc["false alarm", "lungs"]["images"] == 1 and found.loc["false alarm", "lungs"]["share"] == 0.2
+    assert np.isnan(found.loc["false alarm", "lungs"]["share_ci_low"])
+    assert found.loc["missed covid", "border"]["images"] == 0 and np.isnan(found.loc["missed covid", "border"]["share"])
+
+
+def test_differences_between_groups():
+    rows = heated(np.array([0.8, 0.9, 0.7, 0.2, 0.3, 0.1]), ["true covid"] * 3 + ["true normal"] * 3)
+    found = pd.DataFrame(gradcam.difference_rows(rows, seed=1)).set_index(["first", "second", "region"])
+    row = found.loc["true covid", "true normal", "lungs"]
+    assert row["difference"] == pytest.approx(0.6) and 0.4 <= row["ci_low"] < 0.6 < row["ci_high"] <= 0.8
+    assert found.loc["true covid", "true normal", "border"]["difference"] == pytest.approx(-0.6)
+    assert found.loc["missed covid", "true covid"].isna().all().all()
+
+
+def test_what_two_classes_leave_of_the_maps():
+    maps = np.array([[[1.0, -1], [2, 3]], [[-1, -1], [-2, -1]], [[1, -1], [-1, -1]]])
+    covid = np.array([True, True, False])
+    normal, said = pd.DataFrame(gradcam.class_rows(maps, covid)).to_dict("records")
+    assert said == {"predicted": "covid", "images": 2, "empty": 1, "other_empty": 0, "own_cells": 3 / 8}
+    assert normal == {"predicted": "normal", "images": 1, "empty": 0, "other_empty": 0, "own_cells": 3 / 4}
+
+
+# Trust
+
+
+def test_rank_correlations_are_spearmans():
+    rng = np.random.default_rng(0)
+    first = np.maximum(rng.normal(size=(5, 4, 4)), 0)
+    second = np.maximum(first + rng.normal(size=(5, 4, 4)), 0)
+    first[3] = 0
+    expected = [spearmanr(a.ravel(), b.ravel()).statistic if a.any() else 0 for a, b in zip(first, second, strict=True)]
+    assert gradcam_trust.rank_correlations(first, second) == pytest.approx(expected)
+
+
+def test_shuffling_keeps_what_is_below_and_the_values():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((SIZE, SIZE, 1))
+    x = layers.Conv2D(4, 3, name="first")(inputs)
+    x = layers.Conv2D(16, 3, name="second")(x)
+    model = keras.Model(inputs, layers.Dense(1, name="logit")(layers.GlobalAveragePooling2D()(x)))
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    gradcam_trust.shuffle_weights(model, 0.5, seed=1)
+    changed = {
+        name for name, weights in before.items()
+        if any(not np.array_equal(a, b) for a, b in zip(weights, model.get_layer(name).get_weights(), strict=True))
+    }  # fmt: skip
+    assert changed == {"second", "logit"}
+    for name in changed:
+        for a, b in zip(before[name], model.get_layer(name).get_weights(), strict=True):
+            assert np.array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
+
+
+def test_deleting_what_the_network_looks_at_lowers_the_probability_first():
+    """The logit is the brightness of the upper left quarter less 100, and so is the heat."""
+    inputs = keras.Input((SIZE, SIZE, 1))
+    quarter = layers.Cropping2D(((0, SIZE // 2), (0, SIZE // 2)))(inputs)
+    model = keras.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D()(quarter)))
+    model.set_weights([np.full((1, 1), 0.2), np.array([-20.0])])
+    images = np.full((3, SIZE, SIZE), 10, np.uint8)
+    images[:, : SIZE // 2, : SIZE // 2] = 130
+    heat = np.zeros((3, 2, 2), np.float32)
+    heat[:, 0, 0] = 1
+    curves = gradcam_trust.deletion_curves(model, images, heat, np.ones(3, bool), seed=0)
+    assert curves["hottest"][0] == pytest.approx(curves["random"][0]) and curves["hottest"][0].min() > 0.99
+    assert curves["hottest"][-1] == pytest.approx(curves["random"][-1]) and curves["hottest"][-1].max() < 0.01
+    assert (np.diff(curves["hottest"].mean(axis=1)) <= 1e-9).all()
+    assert curves["hottest"].mean() < curves["random"].mean() - 0.1
+
+
+# A stage run
+
+
+def test_logits_that_are_not_the_tables_are_refused(tmp_path):
+    """As when the model was trained again and the predictions are old."""
+    files = stage_inputs(tmp_path)
+    predictions = pd.read_csv(files["predictions"])
+    predictions.assign(logit=predictions["logit"] + 0.1).to_csv(files["predictions"], index=False)
+    with pytest.raises(InputError, match="not the one that was evaluated"):
+        gradcam.gradcam(**files)
+
+
+def stage_inputs(folder):
+    """Files of a finished evaluation of `network`, and where gradcam writes."""
+    model, archive = network(), folder / "archive" / "test"
+    model.save(folder / "model.keras")
+    _, logits = activations(model)
+    threshold = float(np.median(logits))
+    names = []
+    for place, image in enumerate(IMAGES):
+        file = archive / ("covid" if place % 2 else "normal") / f"{place}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).resize((3 * SIZE, 2 * SIZE)).save(file)
+        names.append(file.relative_to(folder / "archive").as_posix())
+    rows = table(logits, threshold).drop(columns="group").assign(file=names)
+    rows.to_csv(folder / "predictions.csv", index=False)
+    rows[["file", "label"]].to_csv(folder / "index.csv", index=False)
+    pd.DataFrame({"model": ["baseline", "transfer"], "metric": "auc", "value": [0.9, 0.9]}).to_csv(
+        folder / "metrics.csv", index=False
+    )
+    pd.DataFrame({"model": ["baseline", "transfer"], "logit": threshold}).to_csv(folder / "thresholds.csv", index=False)
+    cache.create(folder / "test.npy", IMAGES.shape, np.uint8)[:] = IMAGES
+    cache.create(folder / "masks.npy", (0, SIZE, SIZE), np.uint8)
+    tables = ("heat", "groups", "region_table", "differences", "classes", "samples")
+    return {
+        "models": [folder / "model.keras"] * 2,
+        "archive": folder / "archive",
+        "test": folder / "test.npy",
+        "test_masks": folder / "masks.npy",
+        "test_index": folder / "index.csv",
+        "predictions": folder / "predictions.csv",
+        "test_metrics": folder / "metrics.csv",
+        "thresholds": folder / "thresholds.csv",
+        "settings": {
+            "seed": 1,
+            "compute": {"threads": 2},
+            "gradcam": {"samples": 2, "layer": {"baseline": "map", "transfer": None}},
+        },
+        **{name: folder / "tables" / f"{name}.csv" for name in tables},
+        "overlays": folder / "overlays.npz",
+        "means": folder / "means.npz",
+    }  # fmt: skip
+
+
+def test_every_test_image_is_explained_and_the_shown_ones_at_their_own_size(tmp_path):
+    """Both models are as good: the baseline is explained."""
+    files = stage_inputs(tmp_path)
+    gradcam.gradcam(**files)
+    heat, groups = pd.read_csv(files["heat"]), pd.read_csv(files["groups"])
+    assert len(heat) == len(IMAGES) and heat["model"].eq("baseline").all() and groups["model"].eq("baseline").all()
+    assert groups["images"].sum() == len(IMAGES) and (groups["height"] == SIZE).all()
+    maps, logits = explained(network(), "map", IMAGES, pd.read_csv(files["thresholds"])["logit"][0])
+    central = np.zeros((SIZE, SIZE), bool)
+    central[1:7, 1:7] = True
+    assert heat["inside"].to_numpy() == pytest.approx(
+        (maps * central).sum(axis=(1, 2)) / maps.sum(axis=(1, 2)), abs=1e-4
+    )
+    arrays, shown = np.load(files["overlays"]), pd.read_csv(files["samples"])
+    assert len(arrays) == 2 * len(shown) and arrays["overlay0"].shape == (2 * SIZE, 3 * SIZE, 3)
+    original = np.asarray(Image.open(tmp_path / "archive" / shown["file"][0]))
+    assert np.array_equal(arrays["image0"], original) and (arrays["overlay0"] >= original[..., None]).all()

@@ -6,7 +6,7 @@ from scipy.special import expit
 from scipy.stats import binomtest, norm
 from sklearn import metrics as reference
 
-from pipeline.statistics import intervals, metrics, tests
+from pipeline.statistics import intervals, metrics, tests, verdicts
 
 
 def sample(seed, ties, n=80):
@@ -38,29 +38,29 @@ def test_auc_of_scores_that_are_not_finite(bad):
 
 
 @SAMPLES
-@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("threshold", [-1.4, 0.0, 2.2])
 def test_verdict_metrics(labels, logits, threshold):
-    verdicts = expit(logits) >= threshold
-    ours, verdict_metrics = metrics.scores(labels, logits, threshold), (labels, logits, threshold)
-    assert ours["accuracy"] == pytest.approx(reference.accuracy_score(labels, verdicts))
-    assert ours["sensitivity"] == pytest.approx(reference.recall_score(labels, verdicts))
-    assert ours["specificity"] == pytest.approx(reference.recall_score(labels, verdicts, pos_label=0))
-    expected = reference.balanced_accuracy_score(labels, verdicts)
-    assert metrics.balanced_accuracy(*verdict_metrics) == pytest.approx(expected)
-    assert metrics.f1(*verdict_metrics) == pytest.approx(reference.f1_score(labels, verdicts))
-    assert metrics.matthews(*verdict_metrics) == pytest.approx(reference.matthews_corrcoef(labels, verdicts))
+    said = logits >= threshold
+    ours = metrics.scores(labels, logits, threshold)
+    assert ours["accuracy"] == pytest.approx(reference.accuracy_score(labels, said))
+    assert ours["sensitivity"] == pytest.approx(reference.recall_score(labels, said))
+    assert ours["specificity"] == pytest.approx(reference.recall_score(labels, said, pos_label=0))
+    assert verdicts.counts(labels, said) == tuple(reference.confusion_matrix(labels, said).ravel()[[3, 1, 2, 0]])
+    assert verdicts.balanced_accuracy(labels, said) == pytest.approx(reference.balanced_accuracy_score(labels, said))
+    assert verdicts.f1(labels, said) == pytest.approx(reference.f1_score(labels, said))
+    assert verdicts.matthews(labels, said) == pytest.approx(reference.matthews_corrcoef(labels, said))
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0])
-def test_matthews_where_all_verdicts_are_the_same(threshold):
-    labels, logits = sample(0, ties=False)
-    assert metrics.matthews(labels, logits, threshold) == 0
+@pytest.mark.parametrize("said", [False, True])
+def test_matthews_where_all_verdicts_are_the_same(said):
+    labels, _ = sample(0, ties=False)
+    assert verdicts.matthews(labels, np.full(len(labels), said)) == 0
 
 
 def test_matthews_of_many_images():
     """The product under the root passes 2**63 from some 70,000 images on."""
     labels = np.repeat([0.0, 1.0], 100_000)
-    assert metrics.matthews(labels, 2 * labels - 1, 0.5) == pytest.approx(1)
+    assert verdicts.matthews(labels, labels == 1) == pytest.approx(1)
 
 
 @SAMPLES
@@ -77,27 +77,33 @@ def test_cross_entropy_of_extreme_logits(label, logit, loss):
 
 
 def youden(labels, logits, threshold):
-    verdicts = expit(logits) >= threshold
-    return verdicts[labels == 1].mean() + (~verdicts)[labels == 0].mean() - 1
+    said = logits >= threshold
+    return said[labels == 1].mean() + (~said)[labels == 0].mean() - 1
 
 
 @SAMPLES
 def test_operating_threshold_is_the_best_of_all(labels, logits):
-    every = np.concatenate([expit(logits), [0.0, 1.0]])
+    every = np.concatenate([logits, [-np.inf, np.inf]])
     best = max(youden(labels, logits, threshold) for threshold in every)
-    assert youden(labels, logits, metrics.operating_threshold(labels, logits)) == pytest.approx(best)
+    assert youden(labels, logits, verdicts.operating_threshold(labels, logits)) == pytest.approx(best)
 
 
 def test_operating_threshold_lies_midway():
     labels, logits = np.array([1.0, 0, 1, 0]), np.array([3.0, -2, 1, -1])
-    assert metrics.operating_threshold(labels, logits) == pytest.approx(expit(0.0))
+    assert verdicts.operating_threshold(labels, logits) == 0
+
+
+def test_operating_threshold_tells_large_logits_apart():
+    """Where the probabilities of all of them are 1."""
+    labels, logits = np.array([0.0, 0, 1, 1]), np.array([50.0, 60, 80, 90])
+    assert verdicts.operating_threshold(labels, logits) == 70
 
 
 @pytest.mark.parametrize("logits", [[0.7, 0.7, 0.7, 0.7], [-3, -3, 5, 5]], ids=["all alike", "worse than chance"])
 def test_operating_threshold_without_a_good_one(logits):
     labels, logits = np.array([1.0, 1, 0, 0]), np.array(logits, float)
-    threshold = metrics.operating_threshold(labels, logits)
-    assert 0 < threshold < 1 and youden(labels, logits, threshold) == 0
+    threshold = verdicts.operating_threshold(labels, logits)
+    assert np.isfinite(threshold) and youden(labels, logits, threshold) == 0
 
 
 # Intervals

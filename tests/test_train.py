@@ -20,7 +20,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline import train as stage
 from pipeline.images.inputs import Examples
-from pipeline.models import fitting, runtime, transfer
+from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +68,7 @@ def outputs(network, values):
 def backbone(tmp_path_factory):
     """The file of a backbone whose every weight is random, the statistics of its normalisation included."""
     keras.utils.set_random_seed(0)
-    network = transfer.build_backbone(SIZE, CUT)
+    network = pretrained.build(SIZE, CUT)
     rng = np.random.default_rng(0)
     network.set_weights([weight * rng.uniform(0.5, 2, weight.shape) for weight in network.get_weights()])
     file = tmp_path_factory.mktemp("backbone") / "backbone.keras"
@@ -414,7 +414,7 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
     module, val, backbones = fitting.module_of(model), films, []
     if model == "transfer":
         backbones = [backbone]
-        features = transfer.pooled(keras.models.load_model(backbone)).predict(films.values[..., None], verbose=0)
+        features = pretrained.pooled(keras.models.load_model(backbone)).predict(films.values[..., None], verbose=0)
         val = Examples(features[:, None], films.labels, films.files)
     runs = pd.DataFrame([(1, 5), (1, 6), (2, 5), (2, 6)], columns=["candidate", "seed"])
     networks = {

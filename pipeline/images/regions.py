@@ -6,6 +6,8 @@ import numpy as np
 TOP, BOTTOM, LEFT, RIGHT = 0.15, 0.85, 0.1, 0.9
 BORDER = 0.1
 CORNER = 0.2
+BLACK = 10  # greatest grey value of a black border
+BORDER_LINE = 0.95  # share of black pixels from which a line of the edge is border: text and markers stand in it
 
 LUNGS, CENTRAL = "lungs", "central region"  # what `inside` is called in every statement about it
 
@@ -32,14 +34,32 @@ def central(size):
 
 def border(size):
     """The outer frame: bool (size, size)."""
-    near = _to_edge(size) < BORDER
-    return near[:, None] | near[None, :]
+    return to_edge(size) < BORDER
 
 
 def corners(size):
     """The four corners: bool (size, size)."""
     near = _to_edge(size) < CORNER
     return near[:, None] & near[None, :]
+
+
+def border_share(image):
+    """Share of the image in unbroken runs of black rows and columns from its edges; 1 for a black image.
+
+    A row or column is black when 95 % of its pixels are at most 10.
+    """
+    dark = image <= BLACK
+    kept = 1.0
+    for axis in (0, 1):
+        bright = np.flatnonzero(dark.mean(axis=1 - axis) < BORDER_LINE)
+        kept *= (bright[-1] - bright[0] + 1) / image.shape[axis] if len(bright) else 0.0
+    return 1 - kept
+
+
+def to_edge(size):
+    """Distance of each pixel from the nearest edge, as a part of the side: float (size, size)."""
+    near = _to_edge(size)
+    return np.minimum(near[:, None], near[None, :])
 
 
 def _centres(size):

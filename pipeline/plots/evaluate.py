@@ -6,23 +6,31 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, save, show_image
+from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, plt, save, show_image
 from pipeline.vocabulary import LABELS, MODELS
 
 
 def evaluate(
     predictions: Path,
+    thresholds: Path,
     test_metrics: Path,
     confusion: Path,
+    curve_table: Path,
+    reliability: Path,
     samples: Path,
     sample_images: Path,
     confusion_figure: Path,
-    roc_figure: Path,
+    curves_figure: Path,
+    reliability_figure: Path,
+    scores_figure: Path,
     samples_figure: Path,
 ):
-    """Draw confusion matrices, ROC curves, and samples with their verdicts."""
+    """Draw confusion matrices, curves, reliability, scores by class, and samples with their verdicts."""
     draw_confusion(pd.read_csv(confusion), confusion_figure)
-    draw_roc(pd.read_csv(predictions), pd.read_csv(test_metrics), roc_figure)
+    draw_curves(pd.read_csv(curve_table), pd.read_csv(test_metrics), curves_figure)
+    draw_reliability(pd.read_csv(reliability), reliability_figure)
+    limits = pd.read_csv(thresholds).set_index("model")["logit"]
+    draw_scores(pd.read_csv(predictions), limits, scores_figure)
     draw_samples(pd.read_csv(samples), np.load(sample_images)["images"], samples_figure)
 
 
@@ -53,28 +61,83 @@ def draw_confusion(table, file):
     save(drawing, file)
 
 
-def draw_roc(predictions, test_metrics, file):
-    """Empirical ROC curves with the operating points."""
-    drawing, axis = figure(COLUMN, 2.6)
-    axis.plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
+def draw_curves(table, test_metrics, file):
+    """ROC and precision-recall curves with their pointwise intervals and the operating points."""
+    drawing, axes = figure(COLUMN, 2.1, 1, 2)
     values = test_metrics.set_index(["model", "metric"])["value"]
-    for model in MODELS:
-        rows = predictions[predictions["model"] == model].sort_values("logit", ascending=False)
-        last_of_ties = np.append(np.diff(rows["logit"]) != 0, True)
-        curve = [
-            np.append(0, (np.cumsum(rows["label"] == label) / (rows["label"] == label).sum())[last_of_ties])
-            for label in LABELS
-        ]
-        axis.plot(*curve, color=MODEL_COLOURS[model], label=f"{MODEL_NAMES[model]}, AUC {values[model, 'auc']:.3f}")
-        axis.plot(
-            1 - values[model, "specificity"], values[model, "sensitivity"], "o", ms=4, color=MODEL_COLOURS[model],
-            markeredgecolor="black", markeredgewidth=0.5,
-        )  # fmt: skip
-    axis.plot([], [], "o", ms=4, color="white", markeredgecolor="black", markeredgewidth=0.5, label="operating point")
-    axis.set_xlabel("1 $-$ specificity")
-    axis.set_ylabel("sensitivity")
-    axis.set_aspect("equal")
-    axis.legend(loc="lower right")
+    for axis, (curve, area, x, y) in zip(
+        axes,
+        [
+            ("roc", "auc", "specificity", "sensitivity"),
+            ("precision_recall", "average_precision", "sensitivity", "positive_predictive_value"),
+        ],
+        strict=True,
+    ):
+        for model in MODELS:
+            points = table.query("curve == @curve and model == @model")
+            axis.fill_between(
+                points["x"], points["ci_low"], points["ci_high"], color=MODEL_COLOURS[model], alpha=0.3, linewidth=0
+            )
+            axis.plot(points["x"], points["y"], color=MODEL_COLOURS[model], label=f"{values[model, area]:.3f}")
+            place = values[model, x]
+            axis.plot(
+                1 - place if curve == "roc" else place, values[model, y], "o", ms=3.5, color=MODEL_COLOURS[model],
+                markeredgecolor="black", markeredgewidth=0.5, zorder=3,
+            )  # fmt: skip
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axis.set_box_aspect(1)
+    axes[0].plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
+    axes[0].set(xlabel="1 $-$ specificity", ylabel="sensitivity")
+    axes[0].legend(title="AUC", loc="lower right")
+    axes[1].axhline(values[MODELS[0], "prevalence"], color="grey", linewidth=0.6, linestyle=":")
+    axes[1].set(xlabel="sensitivity", ylabel="positive predictive value")
+    axes[1].legend(title="average precision", loc="lower left", bbox_to_anchor=(0, 0.25))
+    handles = [plt.Line2D([], [], color=MODEL_COLOURS[model], label=MODEL_NAMES[model]) for model in MODELS]
+    operating = {"marker": "o", "ms": 3.5, "linestyle": "", "color": "white", "markeredgecolor": "black"}
+    handles.append(plt.Line2D([], [], **operating, markeredgewidth=0.5, label="operating point"))
+    drawing.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.2)
+    save(drawing, file)
+
+
+def draw_reliability(table, file):
+    """Observed share of covid against mean probability, a panel a model, without and with the correction."""
+    drawing, axes = figure(COLUMN, 1.95, 1, 2, sharey=True)
+    for axis, model in zip(axes, MODELS, strict=True):
+        axis.plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
+        for corrected, name, marker, colour in (
+            (False, "as they are", "o", MODEL_COLOURS[model]),
+            (True, "corrected", "x", "black"),
+        ):
+            rows = table[(table["model"] == model) & (table["corrected"] == corrected)]
+            around = np.abs(rows[["ci_low", "ci_high"]].to_numpy().T - rows["observed"].to_numpy())
+            axis.errorbar(
+                rows["predicted"], rows["observed"], around, fmt=marker + "-", ms=3, linewidth=0.8, elinewidth=0.6,
+                color=colour, label=name,
+            )  # fmt: skip
+        axis.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axis.set_box_aspect(1)
+        axis.set_xlabel("mean probability")
+        axis.set_title(MODEL_NAMES[model])
+        axis.legend(loc="lower right")
+    axes[0].set_ylabel("share of covid")
+    save(drawing, file)
+
+
+def draw_scores(predictions, thresholds, file):
+    """Histograms of the logits of each class, with the operating threshold."""
+    drawing, axes = figure(COLUMN, 1.7, 1, 2, sharey=True)
+    for axis, model in zip(axes, MODELS, strict=True):
+        rows = predictions[predictions["model"] == model]
+        bins = np.histogram_bin_edges(rows["logit"], 30)
+        for label in LABELS:
+            values = rows.loc[rows["label"] == label, "logit"]
+            axis.hist(values, bins, histtype="stepfilled", alpha=0.55, color=COLOURS[label], label=label)
+        axis.axvline(thresholds[model], color="black", linewidth=0.8, linestyle="--", label="threshold")
+        axis.set_xlabel("logit")
+        axis.set_title(MODEL_NAMES[model])
+    axes[0].set_ylabel("images")
+    handles, names = axes[0].get_legend_handles_labels()
+    drawing.legend(handles, names, loc="outside upper center", ncols=3)
     save(drawing, file)
 
 

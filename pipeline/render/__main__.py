@@ -58,6 +58,7 @@ def render(
         seeds=[str(seed) for seed in (settings["seed"], *settings["training"]["selection_seeds"])],
         demo=settings["demo"],
         quick=settings["dataset"]["draw"] is not None,
+        external=settings["dataset"]["external"] is not None,
     )
     environment.write(templates, article.name, build)
     for file in ("preamble.tex", "references.bib"):

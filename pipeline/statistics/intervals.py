@@ -39,13 +39,20 @@ def auc_interval(labels, scores, level=LEVEL):
 
 
 def auc_variance(labels, scores):
-    """Variance of an AUC (DeLong et al. 1988) by midranks (Sun & Xu 2014, algorithm 2)."""
+    """Variance of an AUC (DeLong et al. 1988)."""
+    of_positive, of_negative = placements(labels, scores)
+    return float(of_positive.var(ddof=1) / len(of_positive) + of_negative.var(ddof=1) / len(of_negative))
+
+
+def placements(labels, scores):
+    """Of each image, the share of the other class that it is on the right side of, ties counted half.
+
+    Their mean is the AUC. By midranks (Sun & Xu 2014, algorithm 2): float (positives,) and (negatives,).
+    """
     positive, negative = scores[labels == 1], scores[labels == 0]
     ranks = rankdata(np.concatenate([positive, negative]))
     m, n = len(positive), len(negative)
-    among_negative = (ranks[:m] - rankdata(positive)) / n
-    among_positive = 1 - (ranks[m:] - rankdata(negative)) / m
-    return float(among_negative.var(ddof=1) / m + among_positive.var(ddof=1) / n)
+    return (ranks[:m] - rankdata(positive)) / n, 1 - (ranks[m:] - rankdata(negative)) / m
 
 
 def bootstrap(labels, scores, statistic, seed, level=LEVEL, resamples=RESAMPLES):

@@ -19,7 +19,7 @@ class Build:
     """A build in `folder` by the workflow of `checkout`."""
 
     def __init__(self, checkout, folder):
-        self.checkout, self.folder, self._graph = checkout, folder, None
+        self.checkout, self.folder, self._graphs = checkout, folder, {}
 
     def snakemake(self, *arguments, check=True, env=None):
         """Run Snakemake as a user would; stdout and stderr together as text."""
@@ -45,15 +45,15 @@ class Build:
         output = self.snakemake("--dry-run", "--cores", "2", *arguments)
         return re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
 
-    def graph(self):
-        """All jobs of a complete build: {job: (input files, output files)}."""
-        if self._graph is None:
-            blocks = self._dry_run("--forceall")
-            self._graph = {
+    def graph(self, *arguments):
+        """All jobs of a complete build, under further arguments: {job: (input files, output files)}."""
+        if arguments not in self._graphs:
+            blocks = self._dry_run("--forceall", *arguments)
+            self._graphs[arguments] = {
                 job_name(rule, block): tuple(set(field(name, block).split(", ")) - {""} for name in ("input", "output"))
                 for rule, block in blocks
             }
-        return self._graph
+        return self._graphs[arguments]
 
     def inputs(self, target):
         """The input files of the rule `target`, in its order, each as often as it is listed."""

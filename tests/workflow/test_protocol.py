@@ -15,6 +15,7 @@ TEST_FILES = {
     "results/data/test_masks.npy.sha256",
 }
 CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit")
+LEAKAGE = "audit_leakage"  # reads the ledger and the index, no image, and tells the report alone
 
 
 @pytest.fixture
@@ -24,9 +25,15 @@ def jobs(built):
 
 def test_no_path_leads_from_test_to_fitting(jobs):
     reached = descendants(TEST_FILES, jobs)
-    closed = {job: inputs for job, (inputs, _) in jobs.items() if job.startswith(CLOSED_TO_TEST)}
+    closed = {job: inputs for job, (inputs, _) in jobs.items() if job.startswith(CLOSED_TO_TEST) and job != LEAKAGE}
     assert len(closed) >= 15
     assert {job: inputs & reached for job, inputs in closed.items() if inputs & reached} == {}
+
+
+def test_the_leakage_table_reads_no_image_and_only_the_report_reads_it(jobs):
+    inputs, outputs = jobs[LEAKAGE]
+    assert all(file.endswith(".csv") for file in inputs)
+    assert {job for job, (read, _) in jobs.items() if read & outputs} == {"report"}
 
 
 def test_only_one_rule_feeds_test_images_to_a_model_for_a_result(jobs):
@@ -36,6 +43,24 @@ def test_only_one_rule_feeds_test_images_to_a_model_for_a_result(jobs):
         if "results/data/test.npy" in inputs and any(file.endswith(".keras") for file in inputs)
     }
     assert reading == {"predict_test baseline", "predict_test transfer", "gradcam"}
+
+
+def test_an_external_set_is_predicted_once_by_each_final_model_and_reaches_nothing_that_is_fitted(built):
+    jobs = built.graph("--config", "dataset={external: data/covid_xray.zip}")
+    assert set(jobs) - set(built.graph()) == {
+        "data_external",
+        "predict_external baseline",
+        "predict_external transfer",
+        "evaluate_external",
+    }
+    reached = descendants({"results/data/external.npy"}, jobs)
+    assert {job for job, (inputs, _) in jobs.items() if inputs & reached} == {
+        "predict_external baseline",
+        "predict_external transfer",
+        "evaluate_external",
+        "report",
+        "all",
+    }
 
 
 def test_only_the_report_reads_what_explore_writes(jobs):

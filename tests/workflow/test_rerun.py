@@ -11,7 +11,10 @@ FIGURES = {
     "explore_figures",
     "explore_inputs_figures",
     "evaluate_figures",
+    "finetune_figures",
     "gradcam_figures",
+    "train_compare_figures",
+    "audit_figures",
     "ablate_data_figures",
     *(f"ablate_figures {study}" for study in IMAGE_STUDIES + HEAD_STUDIES),
     *(f"tune_figures {model}" for model in MODELS),
@@ -32,7 +35,9 @@ ABLATE = {f"ablate {study}" for study in IMAGE_STUDIES} | {"ablate_data"}  # wha
 ABLATE_HEADS = {f"ablate_heads {study}" for study in HEAD_STUDIES}
 ABLATE_FEATURES = {f"ablate_features {split}" for split in ("train", "val")}
 ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
+AUDIT = {"audit", "audit_counterfactuals"}
 FINETUNE = {"finetune", "finetune_heldout"}
+GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
 TRAINING = training_of("baseline") | training_of("transfer")
 
@@ -69,16 +74,27 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "pipeline/statistics/intervals.py",
             "LEVEL = 0.95",
             "LEVEL = 0.9",
-            {"evaluate", "explore"} | ABLATE | ABLATE_HEADS,
+            {"evaluate", "evaluate_calibration", "evaluate_compare", "explore", "finetune_gain", "gradcam"}
+            | GRADCAM_TRUST
+            | AUDIT
+            | ABLATE
+            | ABLATE_HEADS,
         ),
-        ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | ABLATE),
+        ("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3", training_of("baseline") | ABLATE | {"audit"}),
         (
             "pipeline/models/transfer.py",
             "return values[:, 0]",
             "return values[:, 1]",
+            training_of("transfer") | {"ablate_data"} | ABLATE_HEADS,
+        ),
+        (
+            "pipeline/models/pretrained.py",
+            "offset=-1",
+            "offset=-2",
             training_of("transfer")
             | FINETUNE
             | {"backbone", "features train", "features val", "gradcam", "ablate_data"}
+            | GRADCAM_TRUST
             | ABLATE_HEADS,
         ),
         ("pipeline/ablate_heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
@@ -89,6 +105,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "Resampling.BICUBIC",
             {"data"} | ABLATE_IMAGES,
         ),
+        ("pipeline/images/markers.py", "CONTRAST = 80", "CONTRAST = 90", {"audit_counterfactuals"}),
+        ("pipeline/audit_leakage.py", '"no test set"', '"none"', {"audit_leakage"}),
         ("pipeline/predict_test.py", "timespec='seconds'", "timespec='minutes'", PREDICT_TEST),
         ("pipeline/plots/style.py", "COLUMN = 3.4", "COLUMN = 3.3", FIGURES),
         ("pipeline/render/filters.py", "import", "import json\nimport", {"report"}),
@@ -139,6 +157,7 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"},
         ),
         ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"}),
+        ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"}),
         ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS),
         ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES),
         ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise
@@ -157,5 +176,5 @@ def test_swapped_hyperparameters_are_noticed(built, edit):
         "dropout: 0.0001\n    batch_size: 32\n    filters: 24\n    dense_units: 64\n    l2: 0.3",
     )
     reading = ("tune_propose baseline 1", "tune_propose baseline 2", "tune baseline", "tune_select baseline")
-    expected = {*reading, "train_initial baseline"} | ABLATE
+    expected = {*reading, "train_initial baseline", "audit"} | ABLATE
     assert set(built.jobs()) == built.with_downstream(expected)

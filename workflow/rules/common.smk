@@ -101,9 +101,9 @@ def absent(message, made):
     sys.exit(message)
 
 
-def dataset_path():
-    """dataset.path, relative to the folder of this build or, if it is not there, to the checkout."""
-    path = Path(config["dataset"]["path"])
+def dataset_path(key="path"):
+    """dataset.path or dataset.external, relative to the folder of this build or, if not there, to the checkout."""
+    path = Path(config["dataset"][key])
     return path if path.exists() or not (ROOT / path).exists() else ROOT / path
 
 
@@ -119,6 +119,22 @@ def dataset_digest(wildcards):
     """Digest of the archive's content: a touched archive is no new data."""
     try:
         return archive.digest(dataset_path())
+    except InputError:
+        return "unreadable"  # the stage itself says what is wrong with it
+
+
+def external(wildcards):
+    """The external set, looked for when it is needed, like the archive."""
+    path = dataset_path("external")
+    if not path.exists():
+        expected = "a zip file, a tar file or a folder, or null for none"
+        absent(f"dataset.external: nothing at {path}; expected {expected}", made="tables/data/index_external.csv")
+    return ancient(str(path))
+
+
+def external_digest(wildcards):
+    try:
+        return archive.digest(dataset_path("external"))
     except InputError:
         return "unreadable"  # the stage itself says what is wrong with it
 
@@ -172,6 +188,26 @@ def tune_results_before(wildcards):
 
 def final_model(wildcards):
     return tracked(FINAL_MODELS[wildcards.model])
+
+
+def heldout_models(model):
+    return [f"results/train/{model}_heldout_{seed}.keras" for seed in config["training"]["selection_seeds"]]
+
+
+def explained(wildcards):
+    """The held-out network whose maps are checked: it has seen no val image, and looks as the final one does."""
+    tuned = "results/finetune/transfer_heldout.keras"
+    return tracked(tuned if wildcards.model == "transfer" else heldout_models("baseline")[0])
+
+
+def explained_seeds(wildcards):
+    """Two held-out networks that differ in their seed alone, where there are as many seeds."""
+    files = heldout_models(wildcards.model)[:2]
+    return [ancient(file) for file in files] if len(files) == 2 else []
+
+
+def explained_seeds_digests(wildcards):
+    return [f"{file}.sha256" for file in explained_seeds(wildcards)]
 
 
 def ablate_images(split):

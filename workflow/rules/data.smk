@@ -30,3 +30,31 @@ rule data:
         "python -m pipeline.data data --archive {input.archive:q} --settings {params.settings:q} "
         "--index {output.index} --splits {output.splits} --caches {output.caches} "
         "--masks {output.masks} --duplicates-table {output.duplicates} --summary {output.summary} --log {log}"
+
+
+if config["dataset"]["external"]:
+
+    rule data_external:
+        """The external set, checked like the archive, without copies of images that the archive has."""
+        input:
+            archive=external,
+            index="tables/data/index.csv",
+            caches=[ancient(f"results/data/{split}.npy") for split in SPLITS],
+            digests=expand("results/data/{split}.npy.sha256", split=SPLITS),
+        output:
+            index=shown("tables/data/index_external.csv"),
+            images="results/data/external.npy",
+            digest="results/data/external.npy.sha256",
+            summary=shown("tables/data/external_summary.csv"),
+        log:
+            "results/logs/data_external.log",
+        benchmark:
+            "results/benchmarks/data_external.tsv"
+        params:
+            content=external_digest,
+            settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
+            code=code_of("pipeline.data_external"),
+        shell:
+            "python -m pipeline.data_external data_external --archive {input.archive:q} --index {input.index} "
+            "--caches {input.caches} --settings {params.settings:q} --external-index {output.index} "
+            "--external-images {output.images} --summary {output.summary} --log {log}"

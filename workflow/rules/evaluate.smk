@@ -1,5 +1,7 @@
+VAL_PREDICTIONS = ["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"]
 # Outside the rules' outputs: Snakemake deletes those before a job runs again, and a look cannot be unlooked.
 LEDGER = "results/evaluate/ledger.csv"
+EXTERNAL_LEDGER = "results/evaluate/external_ledger.csv"
 
 
 rule predict_test:
@@ -29,7 +31,7 @@ rule evaluate:
     """Test results with their uncertainty; thresholds from held-out val outputs."""
     input:
         logits=expand("results/evaluate/{model}_logits.csv", model=MODELS),
-        val_predictions=["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"],
+        val_predictions=VAL_PREDICTIONS,
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
@@ -37,6 +39,7 @@ rule evaluate:
         predictions=shown("tables/evaluate/test_predictions.csv"),
         metrics=shown("tables/evaluate/test_metrics.csv"),
         confusion=shown("tables/evaluate/confusion.csv"),
+        curves=shown("tables/evaluate/curves.csv"),
         looks=shown("tables/evaluate/ledger.csv"),
         samples=shown("tables/evaluate/samples.csv"),
         sample_images="results/evaluate/samples.npz",
@@ -52,21 +55,67 @@ rule evaluate:
         "python -m pipeline.evaluate evaluate --logits {input.logits} --val-predictions {input.val_predictions} "
         "--ledger {params.ledger} --test {input.test[0]} --test-index {input.test_index} "
         "--settings {params.settings:q} --thresholds {output.thresholds} --predictions {output.predictions} "
-        "--test-metrics {output.metrics} --confusion {output.confusion} --looks {output.looks} "
-        "--samples {output.samples} --sample-images {output.sample_images} --log {log}"
+        "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
+        "--looks {output.looks} --samples {output.samples} --sample-images {output.sample_images} --log {log}"
+
+
+rule evaluate_calibration:
+    """Whether the test probabilities mean what they say, before and after a correction learned on val."""
+    input:
+        predictions="tables/evaluate/test_predictions.csv",
+        val_predictions=VAL_PREDICTIONS,
+        best=expand("tables/tune/{model}_best.csv", model=MODELS),
+    output:
+        table=shown("tables/evaluate/calibration.csv"),
+        bins=shown("tables/evaluate/reliability.csv"),
+    log:
+        "results/logs/evaluate_calibration.log",
+    benchmark:
+        "results/benchmarks/evaluate_calibration.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.evaluate_calibration"),
+    shell:
+        "python -m pipeline.evaluate_calibration evaluate_calibration --predictions {input.predictions} "
+        "--val-predictions {input.val_predictions} --best {input.best} --settings {params.settings:q} "
+        "--table {output.table} --bins {output.bins} --log {log}"
+
+
+rule evaluate_compare:
+    """Val against test for each model; baseline against fine-tuned on the same test images."""
+    input:
+        predictions="tables/evaluate/test_predictions.csv",
+        val_predictions=VAL_PREDICTIONS,
+    output:
+        val_test=shown("tables/evaluate/val_test.csv"),
+        compare=shown("tables/evaluate/compare.csv"),
+    log:
+        "results/logs/evaluate_compare.log",
+    benchmark:
+        "results/benchmarks/evaluate_compare.tsv"
+    params:
+        code=code_of("pipeline.evaluate_compare"),
+    shell:
+        "python -m pipeline.evaluate_compare evaluate_compare --predictions {input.predictions} "
+        "--val-predictions {input.val_predictions} --val-test {output.val_test} --compare {output.compare} --log {log}"
 
 
 rule evaluate_figures:
-    """Confusion matrices, ROC curves, samples with their verdicts."""
+    """Confusion matrices, ROC and precision-recall curves, reliability, scores by class, samples with their verdicts."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
+        thresholds="tables/evaluate/thresholds.csv",
         metrics="tables/evaluate/test_metrics.csv",
         confusion="tables/evaluate/confusion.csv",
+        curves="tables/evaluate/curves.csv",
+        reliability="tables/evaluate/reliability.csv",
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
     output:
         confusion=shown("figures/evaluate/confusion.pdf"),
-        roc=shown("figures/evaluate/roc.pdf"),
+        curves=shown("figures/evaluate/curves.pdf"),
+        reliability=shown("figures/evaluate/reliability.pdf"),
+        scores=shown("figures/evaluate/scores.pdf"),
         samples=shown("figures/evaluate/samples.pdf"),
     log:
         "results/logs/evaluate_figures.log",
@@ -75,7 +124,56 @@ rule evaluate_figures:
     params:
         code=code_of("pipeline.plots.evaluate"),
     shell:
-        "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} "
-        "--test-metrics {input.metrics} --confusion {input.confusion} --samples {input.samples} "
-        "--sample-images {input.sample_images} --confusion-figure {output.confusion} --roc-figure {output.roc} "
+        "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} --thresholds {input.thresholds} "
+        "--test-metrics {input.metrics} --confusion {input.confusion} --curve-table {input.curves} "
+        "--reliability {input.reliability} --samples {input.samples} --sample-images {input.sample_images} "
+        "--confusion-figure {output.confusion} --curves-figure {output.curves} "
+        "--reliability-figure {output.reliability} --scores-figure {output.scores} "
         "--samples-figure {output.samples} --log {log}"
+
+
+if config["dataset"]["external"]:
+
+    rule predict_external:
+        """The one look at the external set for each final model, in a ledger of its own."""
+        input:
+            model=final_model,
+            external=tracked("results/data/external.npy"),
+            external_index="tables/data/index_external.csv",
+        output:
+            logits="results/evaluate/{model}_external_logits.csv",
+        log:
+            "results/logs/predict_external_{model}.log",
+        benchmark:
+            "results/benchmarks/predict_external_{model}.tsv"
+        threads: config["compute"]["threads"]
+        params:
+            settings=chosen("compute"),
+            ledger=EXTERNAL_LEDGER,
+            code=code_of("pipeline.predict_test"),
+        shell:
+            "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
+            "--test {input.external[0]} --test-index {input.external_index} --settings {params.settings:q} "
+            "--ledger {params.ledger} --logits {output.logits} --log {log}"
+
+    rule evaluate_external:
+        """The metrics on the external set, beside those on the test split, at the same thresholds."""
+        input:
+            logits=expand("results/evaluate/{model}_external_logits.csv", model=MODELS),
+            thresholds="tables/evaluate/thresholds.csv",
+            test_metrics="tables/evaluate/test_metrics.csv",
+        output:
+            table=shown("tables/evaluate/external_metrics.csv"),
+            looks=shown("tables/evaluate/external_ledger.csv"),
+        log:
+            "results/logs/evaluate_external.log",
+        benchmark:
+            "results/benchmarks/evaluate_external.tsv"
+        params:
+            settings=chosen("seed"),
+            ledger=EXTERNAL_LEDGER,
+            code=code_of("pipeline.evaluate_external"),
+        shell:
+            "python -m pipeline.evaluate_external evaluate_external --logits {input.logits} "
+            "--thresholds {input.thresholds} --test-metrics {input.test_metrics} --ledger {params.ledger} "
+            "--settings {params.settings:q} --table {output.table} --looks {output.looks} --log {log}"

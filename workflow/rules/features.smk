@@ -35,7 +35,7 @@ rule backbone:
     params:
         content=weights_digest,
         settings=chosen("seed", "dataset.image_size", "transfer.output_layer"),
-        code=code_of("pipeline.features", "pipeline.models.transfer"),
+        code=code_of("pipeline.features", "pipeline.models.pretrained"),
     shell:
         "python -m pipeline.features backbone --weights {input.weights:q} --settings {params.settings:q} "
         "--model-file {output.model} --log {log}"

@@ -1,39 +1,81 @@
 rule gradcam:
-    """Task 4: Grad-CAM of the better final model on test images of four groups."""
+    """Task 4: Grad-CAM of the better final model on all test images, by groups of verdicts."""
     input:
+        archive=dataset,
         baseline=tracked(FINAL_MODELS["baseline"]),
         transfer=tracked(FINAL_MODELS["transfer"]),
         test=tracked("results/data/test.npy"),
+        test_masks=tracked("results/data/test_masks.npy"),
         test_index="tables/data/index_test.csv",
         predictions="tables/evaluate/test_predictions.csv",
         metrics="tables/evaluate/test_metrics.csv",
         thresholds="tables/evaluate/thresholds.csv",
     output:
+        heat=shown("tables/gradcam/heat.csv"),
         groups=shown("tables/gradcam/groups.csv"),
+        regions=shown("tables/gradcam/regions.csv"),
+        differences=shown("tables/gradcam/differences.csv"),
+        classes=shown("tables/gradcam/classes.csv"),
         samples=shown("tables/gradcam/samples.csv"),
         overlays="results/gradcam/overlays.npz",
+        means="results/gradcam/means.npz",
     log:
         "results/logs/gradcam.log",
     benchmark:
         "results/benchmarks/gradcam.tsv"
     threads: config["compute"]["threads"]
     params:
-        settings=chosen("compute", "gradcam"),
+        content=dataset_digest,
+        settings=chosen("seed", "compute", "gradcam.samples", "gradcam.layer"),
         code=code_of("pipeline.gradcam"),
     shell:
-        "python -m pipeline.gradcam gradcam --models {input.baseline[0]} {input.transfer[0]} --test {input.test[0]} "
+        "python -m pipeline.gradcam gradcam --models {input.baseline[0]} {input.transfer[0]} "
+        "--archive {input.archive:q} --test {input.test[0]} --test-masks {input.test_masks[0]} "
         "--test-index {input.test_index} --predictions {input.predictions} --test-metrics {input.metrics} "
-        "--thresholds {input.thresholds} --settings {params.settings:q} --groups {output.groups} "
-        "--samples {output.samples} --overlays {output.overlays} --log {log}"
+        "--thresholds {input.thresholds} --settings {params.settings:q} --heat {output.heat} "
+        "--groups {output.groups} --region-table {output.regions} --differences {output.differences} "
+        "--classes {output.classes} --samples {output.samples} --overlays {output.overlays} --means {output.means} "
+        "--log {log}"
+
+
+rule gradcam_trust:
+    """Whether the maps can be trusted: two seeds, shuffled weights, deletion; on val, with held-out models."""
+    input:
+        explained=explained,
+        seeds=explained_seeds,
+        seeds_digests=explained_seeds_digests,
+        val=tracked("results/data/val.npy"),
+        val_index="tables/data/index_val.csv",
+    output:
+        table=shown("tables/gradcam/{model}_trust.csv"),
+        deletion=shown("tables/gradcam/{model}_deletion.csv"),
+    log:
+        "results/logs/gradcam_trust_{model}.log",
+    benchmark:
+        "results/benchmarks/gradcam_trust_{model}.tsv"
+    threads: config["compute"]["threads"]
+    params:
+        settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer"),
+        code=code_of("pipeline.gradcam_trust"),
+    shell:
+        "python -m pipeline.gradcam_trust gradcam_trust --model {wildcards.model} --explained {input.explained[0]} "
+        "--seeds {input.seeds} --val {input.val[0]} --val-index {input.val_index} --settings {params.settings:q} "
+        "--table {output.table} --deletion {output.deletion} --log {log}"
 
 
 rule gradcam_figures:
-    """Each sample beside its overlay, a row a group."""
+    """Samples beside their overlays, a row a group; mean maps; heat by region; deletion curves."""
     input:
         samples="tables/gradcam/samples.csv",
+        regions="tables/gradcam/regions.csv",
+        deletion=expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
         overlays="results/gradcam/overlays.npz",
+        means="results/gradcam/means.npz",
     output:
-        shown("figures/gradcam/groups.pdf"),
+        groups=shown("figures/gradcam/groups.pdf"),
+        means=shown("figures/gradcam/means.pdf"),
+        regions=shown("figures/gradcam/regions.pdf"),
+        deletion=shown("figures/gradcam/deletion.pdf"),
     log:
         "results/logs/gradcam_figures.log",
     benchmark:
@@ -42,5 +84,7 @@ rule gradcam_figures:
         settings=chosen("gradcam.samples"),
         code=code_of("pipeline.plots.gradcam"),
     shell:
-        "python -m pipeline.plots.gradcam gradcam --samples {input.samples} --overlays {input.overlays} "
-        "--settings {params.settings:q} --out {output} --log {log}"
+        "python -m pipeline.plots.gradcam gradcam --samples {input.samples} --region-table {input.regions} "
+        "--deletion {input.deletion} --overlays {input.overlays} --means {input.means} "
+        "--settings {params.settings:q} --groups-figure {output.groups} --means-figure {output.means} "
+        "--regions-figure {output.regions} --deletion-figure {output.deletion} --log {log}"

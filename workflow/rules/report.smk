@@ -6,8 +6,14 @@ TEMPLATES = sorted(
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
 
-# The tables for which the article has no room; they are handed in with it, and shown by `snakemake --report`.
-SUPPLEMENT = [
+# What the article has no room for is shown by `snakemake --report`; the tables are handed in with the article.
+SUPPLEMENT_FIGURES = [
+    *expand("figures/tune/transfer_{view}.pdf", view=["progress", "importance"]),
+    "figures/train/compare_cost.pdf",
+    "figures/evaluate/scores.pdf",
+    "figures/audit/markers.pdf",
+]
+SUPPLEMENT_TABLES = [
     *expand("tables/data/{table}.csv", table=["index", "duplicates", "duplicates_summary"]),
     *expand("tables/data/index_{split}.csv", split=SPLITS),
     *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
@@ -17,9 +23,18 @@ SUPPLEMENT = [
     *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
     "tables/train/transfer_layers.csv",
     *expand("tables/finetune/{table}.csv", table=["history", "heldout_history", "val_predictions"]),
-    *expand("tables/evaluate/{table}.csv", table=["test_predictions", "samples"]),
+    *expand("tables/evaluate/{table}.csv", table=["test_predictions", "curves", "reliability", "samples"]),
+    *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
+    *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
+    *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "samples"]),
     *expand("tables/report/{table}.csv", table=["trace", "questions", "checks"]),
 ]
+
+EXTERNAL_TABLES = (
+    ["tables/data/external_summary.csv", "tables/evaluate/external_metrics.csv", "tables/evaluate/external_ledger.csv"]
+    if config["dataset"]["external"]
+    else []
+)
 
 
 rule report:
@@ -55,8 +70,16 @@ rule report:
             "tables/evaluate/test_metrics.csv",
             "tables/evaluate/confusion.csv",
             "tables/evaluate/ledger.csv",
+            "tables/evaluate/calibration.csv",
+            "tables/evaluate/val_test.csv",
+            "tables/evaluate/compare.csv",
+            *EXTERNAL_TABLES,
+            *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
             "tables/gradcam/groups.csv",
-            "tables/gradcam/samples.csv",
+            "tables/gradcam/regions.csv",
+            "tables/gradcam/differences.csv",
+            "tables/gradcam/classes.csv",
+            *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
         ],
         figures=[
             "figures/explore/classes.pdf",
@@ -69,14 +92,15 @@ rule report:
             "figures/explore/augmentation.pdf",
             *expand("figures/ablate/{study}.pdf", study=STUDIES),
             "figures/ablate/data.pdf",
-            *expand("figures/tune/{model}{view}.pdf", model=MODELS, view=["", "_progress", "_importance"]),
+            *expand("figures/tune/baseline{view}.pdf", view=["", "_progress", "_importance"]),
+            "figures/tune/transfer.pdf",
             *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
-            *expand("figures/train/{figure}.pdf", figure=["compare", "compare_cost"]),
+            "figures/train/compare.pdf",
             "figures/finetune/finetune.pdf",
             "figures/evaluate/confusion.pdf",
-            "figures/evaluate/roc.pdf",
-            "figures/evaluate/samples.pdf",
-            "figures/gradcam/groups.pdf",
+            *expand("figures/evaluate/{figure}.pdf", figure=["curves", "reliability", "samples"]),
+            *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
+            *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
         ],
     output:
         pdf=report("report/report.pdf", category="article"),
@@ -88,7 +112,7 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     params:
-        settings=chosen("demo", "dataset.draw", "seed", "training.selection_seeds"),
+        settings=chosen("demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds"),
         rules=makers,
         config=config_digest(),
         build="results/report",

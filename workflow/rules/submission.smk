@@ -24,7 +24,7 @@ rule submission:
         pdf="report/report.pdf",
         metadata=str(ROOT / "report/metadata.yaml"),
         notebook="results/notebooks/baseline.ipynb",
-        tables=[*rules.report.input.tables, *SUPPLEMENT],
+        tables=[*rules.report.input.tables, *SUPPLEMENT_TABLES],
         code=[str(file) for file in code_files(ROOT)],
     output:
         directory("submission"),

@@ -1,0 +1,195 @@
+"""audit: does the model see disease, or the hospital? Controls that lack what a diagnosis needs, on train and val.
+
+One small network at one budget, that of the stage ablate, is trained with the same seeds on the whole image and on
+controls that leave something out (Maguolo & Nanni 2021; DeGrave et al. 2021); a gradient-boosted tree is given what is
+no picture at all. What such a control reaches, a score on the whole image does not prove. The lungs are those of the
+masks where the data has them, otherwise a stated central region stands in for them. Nothing is augmented: a shift would
+bring back what was blanked.
+
+Reads   results/ablate/SPLIT_SIZE.npy, results/data/SPLIT_masks.npy and the indexes of train and val.
+Writes  tables/audit/controls_runs.csv (one row a run), controls.csv (one row a control) and controls_cost.csv.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from pipeline.command import log, run
+from pipeline.images import cache, inputs, regions
+from pipeline.images.augment import NONE
+from pipeline.images.decode import as_mask, resize
+from pipeline.models import baseline, fitting, runtime
+from pipeline.statistics import intervals, metrics, shortcuts
+
+CONTROLS = {
+    "whole": "whole image",
+    "inside_blanked": "{region} blanked",
+    "inside_alone": "{region} alone",
+    "border_alone": "border alone",
+    "thumbnail": "thumbnail",
+    "outline": "outline of the lungs alone",
+    "no_content": "no image content",
+}
+# These see no structure inside the lungs, or the central region: what they reach owes nothing to an opacity's shape.
+BLIND = ("inside_blanked", "border_alone", "outline", "no_content")
+THUMBNAIL = 16  # pixels
+BINS = 16  # of the histogram of grey values
+NO_MASKS = "omitted: the data has no masks of the lungs"
+
+
+def audit(
+    train: Path,
+    val: Path,
+    train_masks: Path,
+    val_masks: Path,
+    train_index: Path,
+    val_index: Path,
+    settings: dict,
+    runs: Path,
+    table: Path,
+    cost: Path,
+):
+    """Run every control with every seed, and compare it with the whole image."""
+    runtime.start(settings["compute"])
+    budget = settings["ablate"]
+    examples, index, inside, region = read(train, train_index, train_masks)
+    held_out, val_table, val_inside, _ = read(val, val_index, val_masks)
+    scores, rows, costs = {}, [], []
+    for control in CONTROLS:
+        if control == "outline" and region != regions.LUNGS:
+            continue
+        if control == "no_content":
+            values, val_values = described(index, examples.values), described(val_table, held_out.values)
+        else:
+            values, val_values = seen(control, examples.values, inside), seen(control, held_out.values, val_inside)
+        chosen = replace(examples, values=values).stratified(budget["images"], settings["seed"])
+        scores[control] = []
+        for seed in budget["seeds"]:
+            start = time.perf_counter()
+            fit = boosted if control == "no_content" else network
+            scores[control].append(fit(chosen, val_values, seed, settings))
+            costs.append({"control": control, "seed": seed, "seconds": time.perf_counter() - start})
+            area = metrics.auc(held_out.labels, scores[control][-1])
+            rows.append({"control": control, "seed": seed, "images": len(chosen), "val_auc": area})
+            log.info("%s, seed %d: val AUC %.4f", CONTROLS[control].format(region=region), seed, area)
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(runs, index=False)
+    pd.DataFrame(costs).to_csv(cost, index=False)
+    scores = {control: np.stack(of_seeds) for control, of_seeds in scores.items()}
+    summary(held_out.labels, val_table["group"].to_numpy(), scores, region, settings).to_csv(table, index=False)
+
+
+def read(images, index, masks):
+    """The examples of a split, their rows of the index, and where their lungs are.
+
+    Returns:
+        Examples; DataFrame; bool (n, size, size) and its name, as of `regions.inside`.
+    """
+    examples = inputs.read(images, index)
+    count, size, _ = examples.values.shape
+    shrunk = [as_mask(mask, size) for mask in cache.read(masks)]
+    return examples, pd.read_csv(index), *regions.inside(shrunk, count, size)
+
+
+def seen(control, images, inside):
+    """What the network sees of each image: uint8 (n, size, size), all else black."""
+    size = images.shape[1]
+    if control == "thumbnail":
+        return np.stack([resize(resize(image, THUMBNAIL), size) for image in images])
+    if control == "outline":
+        return np.where(inside, np.uint8(255), np.uint8(0))
+    left = {"whole": True, "inside_blanked": ~inside, "inside_alone": inside, "border_alone": regions.border(size)}
+    return np.where(left[control], images, np.uint8(0))
+
+
+def described(index, images):
+    """What is no image content: float (n, features).
+
+    Size of the file, width, height, channels and bit depth as stored; mean grey value of the border and share of black
+    border; histogram of the grey values, which knows no place.
+    """
+    stored = index[["bytes", "width", "height", "bit_depth"]].to_numpy(float)
+    channels = [Image.getmodebands(mode) for mode in index["mode"]]
+    border = images[:, regions.border(images.shape[1])].mean(axis=1)
+    black = [regions.border_share(image) for image in images]
+    histograms = [np.histogram(image, BINS, (0, 256))[0] for image in images]
+    return np.column_stack([stored, channels, border, black, histograms])
+
+
+def network(examples, val_values, seed, settings):
+    """Logits for val of the small network of the stage ablate."""
+    budget = settings["ablate"]
+    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
+    fitted, _ = fitting.run(
+        baseline,
+        settings["baseline"]["hyperparameters"] | small,
+        examples,
+        settings | {"augmentation": NONE},
+        seed=seed,
+        epochs=budget["epochs"],
+        decay=True,
+    )
+    return fitting.logits(fitted, val_values)
+
+
+# Another number of threads would add up in another order, and give (slightly) other results.
+@threadpool_limits.wrap(limits=1)
+def boosted(examples, val_values, seed, settings):
+    """Logits for val of gradient boosting; half of the features at each split, by the seed."""
+    boosting = HistGradientBoostingClassifier(
+        max_iter=50, min_samples_leaf=10, max_features=0.5, early_stopping=False, random_state=seed
+    )
+    return boosting.fit(examples.values, examples.labels).decision_function(val_values)
+
+
+def summary(labels, groups, scores, region, settings):
+    """One row a control: mean val AUC over seeds, and the shortcut ratio, with percentile intervals of one bootstrap.
+
+    Args:
+        labels, groups: (images,) of val.
+        scores: {control: float (seeds, images)}.
+        region: what `inside` is: lungs or central region.
+        settings: seed, and audit with flag and least_auc.
+
+    Returns:
+        control, name, region; blind: whether it sees no structure inside that region; seeds; value, ci_low, ci_high:
+        the AUC; ratio with its interval, where the interval of the whole image's AUC lies above least_auc; status:
+        reference, defined, not defined or why the control was omitted; flagged: a ratio above flag; both limits.
+    """
+    flag, least = settings["audit"]["flag"], settings["audit"]["least_auc"]
+    drawn = shortcuts.bootstrap(labels, groups, scores, settings["seed"])
+    whole, defined = shortcuts.mean_auc(labels, scores["whole"]), auc_interval(labels, drawn["whole"])[0] > least
+    rows = []
+    for control, name in CONTROLS.items():
+        row = {"control": control, "name": name.format(region=region), "region": region, "blind": control in BLIND}
+        row |= {"status": NO_MASKS, "flagged": False, "flag": flag, "least_auc": least}
+        if control in scores:
+            area = shortcuts.mean_auc(labels, scores[control])
+            low, high = auc_interval(labels, drawn[control])
+            row |= {"seeds": len(scores[control]), "value": area, "ci_low": low, "ci_high": high}
+            row["status"] = "reference" if control == "whole" else "defined" if defined else "not defined"
+        if row["status"] == "defined":
+            row["ratio"] = shortcuts.ratio(area, whole)
+            ratios = shortcuts.ratio(drawn[control], drawn["whole"])
+            row["ratio_ci_low"], row["ratio_ci_high"] = shortcuts.percentiles(ratios)
+            row["flagged"] = row["ratio"] > flag
+        rows.append(row)
+    columns = ["control", "name", "region", "blind", "seeds", "value", "ci_low", "ci_high"]
+    columns += ["ratio", "ratio_ci_low", "ratio_ci_high", "status", "flagged", "flag", "least_auc"]
+    return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def auc_interval(labels, areas):
+    """Percentile interval of a mean AUC; where every resample gives 1, the exact bound of `intervals.auc_interval`."""
+    low, high = shortcuts.percentiles(areas)
+    return intervals.auc_interval(labels, labels) if low == 1 else (low, high)
+
+
+if __name__ == "__main__":
+    run(audit)

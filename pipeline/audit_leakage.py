@@ -1,0 +1,123 @@
+"""audit_leakage: the eight types of leakage of Kapoor & Narayanan (2023, Patterns 4:100804), answered from what the
+build knows. It belongs to the stage audit.
+
+Three ways to know: the graph of the build, in which no path leads from the test split to what is fitted or chosen (the
+tests walk it); a test, of the data or of the ledger, that every build makes; or not at all, from this data.
+
+Reads   tables/data/index.csv and duplicates_summary.csv; tables/evaluate/ledger.csv; tables/audit/controls.csv.
+Writes  tables/audit/leakage.csv (one row a type).
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.command import run
+from pipeline.vocabulary import MODELS
+
+GRAPH = "proven by the graph"
+TESTED = "checked by a test"
+UNKNOWN = "cannot be known from this data"
+
+
+def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, table: Path):
+    """Answer each type of leakage, with how the answer is known and on what it stands."""
+    images = pd.read_csv(index)
+    rows = [
+        {"code": "L1.1", "type": "no test set", **seen_once(images, pd.read_csv(ledger))},
+        {
+            "code": "L1.2",
+            "type": "pre-processing on train and test",
+            "answer": "no: constants are those of the images trained on",
+            "how": GRAPH,
+            "evidence": "no rule that normalises or augments for training reads test; copies alone are sought over all "
+            "splits, and without labels",
+        },
+        {
+            "code": "L1.3",
+            "type": "selection on train and test",
+            "answer": "no: hyperparameters, epochs and thresholds are chosen on train and val",
+            "how": GRAPH,
+            "evidence": "no path leads from test to the rules of tune, train, finetune, ablate and audit",
+        },
+        {"code": "L1.4", "type": "duplicates", **copies(images, pd.read_csv(duplicates).iloc[0])},
+        {"code": "L2", "type": "illegitimate features", **features(pd.read_csv(controls))},
+        {
+            "code": "L3.1",
+            "type": "temporal leakage",
+            "answer": "open: the films have no dates",
+            "how": UNKNOWN,
+            "evidence": f"columns of tables/data/index.csv: {', '.join(images.columns)}",
+        },
+        {
+            "code": "L3.2",
+            "type": "dependence between train and test",
+            "answer": "open: the films name no patients",
+            "how": UNKNOWN,
+            "evidence": f"columns of tables/data/index.csv: {', '.join(images.columns)}",
+        },
+        {
+            "code": "L3.3",
+            "type": "sampling bias of the test set",
+            "answer": "open: test comes from the archive that train comes from",
+            "how": UNKNOWN,
+            "evidence": covid_share(images),
+        },
+    ]
+    table.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(table, index=False)
+
+
+def seen_once(images, ledger):
+    """Whether there is a test split that each final model has seen once."""
+    count, looks = int((images["split"] == "test").sum()), ledger["model"].value_counts().to_dict()
+    once = looks == dict.fromkeys(MODELS, 1)
+    seen = "each final model has seen once" if once else "a final model has seen more or less than once"
+    told = ", ".join(f"{model} {looks.get(model, 0)}" for model in MODELS)
+    return {
+        "answer": f"{'no' if once else 'yes'}: there are {count} test images, which {seen}",
+        "how": TESTED,
+        "evidence": f"looks in tables/evaluate/ledger.csv: {told}",
+    }
+
+
+def copies(images, found):
+    """Whether copies of one image are left in two splits."""
+    across = int((images.groupby("group")["split"].nunique() > 1).sum())
+    left = (
+        "no group of copies is left in two splits" if not across else f"{across} group(s) of copies are in two splits"
+    )
+    return {
+        "answer": f"{'yes' if across else 'no'}: {left}",
+        "how": TESTED,
+        "evidence": "tables/data/duplicates_summary.csv: "
+        f"{found['exact_pairs']:.0f} exact and {found['near_pairs']:.0f} near pairs of {found['images']:.0f} images, "
+        f"{found['dropped']:.0f} images dropped; a correlation below {found['threshold']:.3f} is no copy",
+    }
+
+
+def features(controls):
+    """Whether what is no sign of the disease is enough for a score."""
+    tested = controls[controls["blind"] & controls["ratio"].notna()]
+    flagged = tested[tested["flagged"]]
+    if tested.empty:
+        answer, how = "open: the whole image itself tells the classes apart too poorly", UNKNOWN
+    elif flagged.empty:
+        answer, how = "not found: no control without the anatomy reaches the limit", TESTED
+    else:
+        answer, how = f"yes: enough by itself is {', '.join(flagged['name'])}", TESTED
+    ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in zip(tested["name"], tested["ratio"], strict=True))
+    return {
+        "answer": answer,
+        "how": how,
+        "evidence": f"shortcut ratios of tables/audit/controls.csv: {ratios or 'none'}",
+    }
+
+
+def covid_share(images):
+    share = (images.loc[images["split"] == "test", "label"] == "covid").mean()
+    return f"tables/data/index.csv: {share:.1%} of the test images are covid"
+
+
+if __name__ == "__main__":
+    run(audit_leakage)

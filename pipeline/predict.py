@@ -1,0 +1,91 @@
+"""predict: try one image with a saved model of a finished build. A command for users, not a stage.
+
+    python -m pipeline.predict IMAGE... [--explain] [--model baseline|transfer] [--build FOLDER]
+
+For each image: the probability of covid and the verdict at the operating threshold of the build; with --explain also
+NAME_gradcam.png, the image with its Grad-CAM map, in the current folder. It is no medical device.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.command import InputError
+from pipeline.images.decode import DecodeError, decode, resize
+
+MODEL_FILES = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
+DISCLAIMER = "Coursework and research: no medical device, nothing here is a diagnosis."
+
+
+def predict(images, model, build, explained):
+    """Print one line an image; write the overlays where they are wanted.
+
+    Args:
+        images: list of Path; model: baseline or transfer; build: folder of a finished build; explained: bool.
+
+    Raises:
+        InputError: no such build, or files that are no images; then nothing is printed or written.
+    """
+    model_file, thresholds = build / MODEL_FILES[model], build / "tables/evaluate/thresholds.csv"
+    for file in (model_file, thresholds):
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; expected the folder of a finished build (--build FOLDER)")
+    pixels = [read(image) for image in images]  # before TensorFlow is imported, which takes seconds
+
+    import keras
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+    from scipy.special import expit
+
+    from pipeline.models import explain
+
+    threshold = pd.read_csv(thresholds).set_index("model")["logit"][model]
+    network = keras.models.load_model(model_file)
+    size = network.input_shape[1]
+    layer = explain.target_layer(network, None, "layer")
+    maps, logits = explain.signed_maps(network, layer, np.stack([resize(each, size) for each in pixels]))
+    covid = logits >= threshold
+    heat = explain.heat(maps, covid)
+    for image, original, logit, verdict, of_image in zip(images, pixels, logits, covid, heat, strict=True):
+        line = f"{image}: P(covid) {expit(logit):.3f}, {'covid' if verdict else 'normal'}"
+        line += f" at the threshold {expit(threshold):.3f}"
+        if explained:
+            out = Path(f"{image.stem}_gradcam.png")
+            enlarged = explain.enlarged(of_image[None], *original.shape)[0]
+            Image.fromarray(explain.overlay(original, enlarged)).save(out)
+            line += f", {out}" + ("" if of_image.any() else " (empty map)")
+        print(line)
+    print(DISCLAIMER)
+
+
+def read(image):
+    """The image as uint8 (height, width).
+
+    Raises:
+        InputError: no such file, or no image that can be read.
+    """
+    try:
+        return decode(image.read_bytes())[0]
+    except OSError as error:
+        raise InputError(f"{image}: {error.strerror}; expected an image file") from None
+    except DecodeError as error:
+        raise InputError(f"{image}: {error}; expected an image of 8 or 16 bits") from None
+
+
+def main():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    parser.add_argument("--model", choices=MODEL_FILES, default="transfer")
+    parser.add_argument("--build", type=Path, default=Path(), help="folder of a finished build; this one by default")
+    parser.add_argument("--explain", action="store_true", help="write NAME_gradcam.png here")
+    options = parser.parse_args()
+    try:
+        predict(options.images, options.model, options.build, options.explain)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

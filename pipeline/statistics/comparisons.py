@@ -1,0 +1,83 @@
+"""Differences between two results: on the same images, or on different ones."""
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import binomtest, norm
+
+from pipeline.statistics import intervals, metrics
+from pipeline.statistics.intervals import LEVEL
+
+
+def mcnemar(first, second):
+    """McNemar's test, exact: p of the null that both are right as often (McNemar 1947).
+
+    Args:
+        first, second: bool (n,), whether each is right about each image.
+    """
+    discordant = int((first != second).sum())
+    return float(binomtest(int((first & ~second).sum()), discordant).pvalue) if discordant else 1.0
+
+
+def paired_shares(first, second, level=LEVEL):
+    """Difference of two shares of the same images, second less first, with Tango's (1998) score interval.
+
+    Args:
+        first, second: bool (n,).
+
+    Returns:
+        difference, (low, high), in [-1, 1].
+    """
+    n, gained, lost = len(first), int((second & ~first).sum()), int((first & ~second).sum())
+    z = norm.ppf((1 + level) / 2)
+
+    def score(difference):
+        # The likelihood is greatest, given the difference, with this probability of "lost" (Tango, equation 3).
+        b = (2 * n - gained + lost) * difference - gained - lost
+        c = -lost * difference * (1 - difference)
+        probability = (np.sqrt(max(b**2 - 8 * n * c, 0.0)) - b) / (4 * n)
+        gap = gained - lost - n * difference
+        return gap and gap / np.sqrt(n * (2 * probability + difference * (1 - difference)))
+
+    observed = (gained - lost) / n
+    near = 1 - 1e-9
+    # At -1 and 1 the variance is 0; an end beyond them is theirs.
+    low = brentq(lambda d: score(d) - z, -near, observed) if -near < observed and score(-near) > z else -1.0
+    high = brentq(lambda d: score(d) + z, observed, near) if observed < near and score(near) < -z else 1.0
+    return observed, (float(low), float(high))
+
+
+def paired_aucs(labels, first, second, level=LEVEL):
+    """Difference of two AUCs on the same images, second less first (DeLong et al. 1988).
+
+    Where the variance is 0, as with two AUCs of 1, the interval is that of `independent`, which then is too wide.
+
+    Returns:
+        difference, (low, high), p.
+    """
+    parts = [
+        b - a for a, b in zip(intervals.placements(labels, first), intervals.placements(labels, second), strict=True)
+    ]
+    difference = metrics.auc(labels, second) - metrics.auc(labels, first)
+    error = np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts))
+    if error == 0:
+        areas = [(metrics.auc(labels, scores), intervals.auc_interval(labels, scores)) for scores in (first, second)]
+        return *independent(*areas), 1.0 if difference == 0 else 0.0
+    half = norm.ppf((1 + level) / 2) * error
+    low, high = max(-1.0, difference - half), min(1.0, difference + half)
+    return difference, (float(low), float(high)), float(2 * norm.sf(abs(difference) / error))
+
+
+def independent(first, second):
+    """Difference of two independent estimates, second less first, with an interval from the intervals of both.
+
+    Newcombe's (1998) square-and-add, for any estimates (MOVER, Zou & Donner 2008): it keeps their bounds.
+
+    Args:
+        first, second: (value, (low, high)).
+
+    Returns:
+        difference, (low, high).
+    """
+    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
+    low = b - a - np.hypot(b - b_low, a_high - a)
+    return b - a, (float(low), float(b - a + np.hypot(b_high - b, a - a_low)))

@@ -1,0 +1,51 @@
+"""ROC and precision-recall curves with pointwise bands."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.statistics.intervals import LEVEL, RESAMPLES
+
+GRID = np.linspace(0, 1, 101)
+
+
+def roc(labels, logits, grid=GRID):
+    """The greatest sensitivity at which the share of false alarms is at most that of `grid`: float (grid,)."""
+    false_alarms, sensitivity, _ = _steps(labels, logits)
+    return sensitivity[np.searchsorted(false_alarms, grid, side="right") - 1]
+
+
+def precision_recall(labels, logits, grid=GRID):
+    """The greatest precision at which the sensitivity is at least that of `grid`: float (grid,)."""
+    _, sensitivity, precision = _steps(labels, logits)
+    greatest = np.maximum.accumulate(precision[::-1])[::-1]
+    # Sensitivities are shares of whole numbers, which rounding must not pass over.
+    return greatest[np.searchsorted(sensitivity, grid - 1e-9)]
+
+
+def _steps(labels, logits):
+    """Shares of false alarms, sensitivities and precisions, from no image called covid to all of them."""
+    order = np.argsort(-logits, kind="stable")
+    last_of_ties = np.append(np.diff(logits[order]) != 0, True)
+    hits, misses = (np.append(0, np.cumsum(labels[order] == label)[last_of_ties]) for label in (1, 0))
+    precision = hits / np.maximum(hits + misses, 1)
+    precision[0] = precision[1]  # of no image: as with the first ones
+    return misses / misses[-1], hits / hits[-1], precision
+
+
+def bands(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):
+    """Both curves with the percentile interval, at each x, of a bootstrap that resamples within the classes.
+
+    Returns:
+        one row a point: curve (roc: x = share of false alarms, y = sensitivity; precision_recall: x = sensitivity,
+        y = precision), x, y, ci_low, ci_high.
+    """
+    generator = np.random.default_rng(seed)
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    drawn = [np.concatenate([generator.choice(places, len(places)) for places in classes]) for _ in range(resamples)]
+    tables = []
+    for curve in (roc, precision_recall):
+        values = [curve(labels[places], logits[places]) for places in drawn]
+        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        points = {"curve": curve.__name__, "x": GRID, "y": curve(labels, logits), "ci_low": low, "ci_high": high}
+        tables.append(pd.DataFrame(points))
+    return pd.concat(tables)

@@ -1,0 +1,45 @@
+"""Verdicts: the operating threshold, and what labels (1 = covid) and verdicts (True = covid) count and share.
+
+All is done on logits: float64 knows no probability between 1 - 1e-16 and 1, where large logits still differ.
+"""
+
+import numpy as np
+
+
+def operating_threshold(labels, logits):
+    """The logit at which sensitivity + specificity is largest (Youden 1950), midway to the next lower one."""
+    order = np.argsort(-logits)
+    positive = (labels[order] == 1).astype(float)
+    sensitivity = np.cumsum(positive) / positive.sum()
+    false_alarms = np.cumsum(1 - positive) / (1 - positive).sum()
+    # A threshold can lie only between different logits.
+    last_of_ties = np.append(np.diff(logits[order]) != 0, True)
+    best = np.argmax(np.where(last_of_ties, sensitivity - false_alarms, -np.inf))
+    lower = logits[order][min(best + 1, len(logits) - 1)]
+    return float((logits[order][best] + lower) / 2)
+
+
+def counts(labels, verdicts):
+    """True positives, false positives, false negatives, true negatives."""
+    positive = labels == 1
+    pairs = ((verdicts, positive), (verdicts, ~positive), (~verdicts, positive), (~verdicts, ~positive))
+    return tuple(int((verdict & label).sum()) for verdict, label in pairs)
+
+
+def balanced_accuracy(labels, verdicts):
+    """Mean of sensitivity and specificity."""
+    tp, fp, fn, tn = counts(labels, verdicts)
+    return (tp / (tp + fn) + tn / (tn + fp)) / 2
+
+
+def f1(labels, verdicts):
+    """Harmonic mean of precision and sensitivity."""
+    tp, fp, fn, _ = counts(labels, verdicts)
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def matthews(labels, verdicts):
+    """Matthews correlation (Matthews 1975); 0 where all verdicts are the same."""
+    tp, fp, fn, tn = counts(labels, verdicts)
+    norm = np.sqrt(float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return float((tp * tn - fp * fn) / norm) if norm else 0.0

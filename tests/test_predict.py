@@ -1,0 +1,81 @@
+"""One image with a saved model: the command that users call."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.special import expit
+
+ROOT = Path(__file__).parent.parent
+SIZE = 8
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """A finished build whose fine-tuned model gives the mean grey value less 100, and calls covid from 20 on."""
+    folder = tmp_path_factory.mktemp("build")
+    inputs = keras.Input((SIZE, SIZE, 1))
+    x = keras.layers.Conv2D(1, 1, use_bias=False, name="map")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(1, name="logit")(x))
+    model.set_weights([np.ones((1, 1, 1, 1)), np.ones((1, 1)), np.array([-100.0])])
+    for file in ("results/finetune/transfer.keras", "tables/evaluate/thresholds.csv"):
+        (folder / file).parent.mkdir(parents=True)
+    model.save(folder / "results/finetune/transfer.keras")
+    (folder / "tables/evaluate/thresholds.csv").write_text("model,threshold,logit\nbaseline,0.5,0\ntransfer,1.0,20\n")
+    return folder
+
+
+def predict(folder, *arguments):
+    """The command, run in `folder`: exit status, and all that it prints but for TensorFlow's own messages."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.predict", *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        text=True,
+        capture_output=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def grey(folder, name, value, size=(12, 20)):
+    Image.fromarray(np.full(size, value, np.uint8)).save(folder / name)
+    return folder / name
+
+
+def test_images_are_judged_and_explained(build, tmp_path):
+    dark, bright = grey(tmp_path, "dark.png", 101), grey(tmp_path, "bright.png", 140)
+    status, printed, _ = predict(tmp_path, dark, bright, "--build", build, "--explain")
+    assert status == 0
+    lines = printed.splitlines()
+    assert lines[0].startswith(f"{dark}: P(covid) {expit(1):.3f}, normal at the threshold")
+    assert lines[1].startswith(f"{bright}: P(covid) 1.000, covid at the threshold")
+    assert "no medical device" in lines[-1]
+    # Covid is spoken for wherever it is bright; normal nowhere.
+    assert "(empty map)" in lines[0] and "(empty map)" not in lines[1]
+    overlay = np.asarray(Image.open(tmp_path / "bright_gradcam.png"))
+    assert overlay.shape == (12, 20, 3) and overlay[..., 0].min() > 140
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"no image", "not an image"), (b"\x89PNG\r\n\x1a\n", "expected an image")],
+)
+def test_a_wrong_file_gets_one_line_and_nothing_is_written(build, tmp_path, content, message):
+    good, bad = grey(tmp_path, "good.png", 120), tmp_path / "bad.png"
+    if content is not None:
+        bad.write_bytes(content)
+    status, printed, errors = predict(tmp_path, good, bad, "--build", build, "--explain")
+    (line,) = errors.splitlines()
+    assert status == 1 and printed == "" and str(bad) in line and message in line
+    assert not list(tmp_path.glob("*_gradcam.png"))
+
+
+def test_a_folder_without_a_build_is_named(tmp_path):
+    status, _, errors = predict(tmp_path, grey(tmp_path, "film.png", 120))
+    assert status == 1 and "results/finetune/transfer.keras" in errors and "--build FOLDER" in errors
