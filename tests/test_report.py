@@ -1336,13 +1336,15 @@ def test_an_unread_table_is_found_and_the_checks_survive_the_failure(untyped):
 
 
 def test_overfull_boxes_are_found_with_their_section(tmp_path):
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections/baseline.tex.lines").write_text("sections/baseline.tex.j2:1\nparts/gap.tex.j2:7\n")
     (tmp_path / "article.log").write_text(
         "(./article.tex (./sections/abstract.tex)\n(./sections/baseline.tex [1]\n"
-        "Overfull \\hbox (12.3pt too wide) in paragraph at lines 12--14\n"
+        "Overfull \\hbox (12.3pt too wide) in paragraph at lines 2--4\n"
         "Overfull \\vbox (1.5pt too high) has occurred while \\output is active []\n"
     )
     assert latex.overfull(tmp_path / "article.tex") == [
-        (12.3, "sections/baseline.tex in paragraph at lines 12--14"),
+        (12.3, "parts/gap.tex.j2:7"),
         (1.5, r"sections/baseline.tex has occurred while \output is active []"),
     ]
 
@@ -1499,6 +1501,22 @@ def test_a_real_run_has_no_stamp_and_hostile_metadata_is_shown(run):
     assert r"Title: 100 % \input{/etc/passwd} A&B_#" in " ".join(info.split())
     assert "Demonstration" not in text and "Quick run" not in text
     assert "??" not in text
+
+
+@needs_tex
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
+def test_each_caption_of_a_figure_ends_with_its_rule(run):
+    run.render()
+    rules = re.findall(r"\w+_figures", " ".join(page_texts(run.pdf)))
+    assert set(rules) == {f"{name.split('/')[0]}_figures" for name in FIGURES}
+    captions = [file.read_text().count(r"\begin{figure") for file in (run.folder / "results/report/sections").glob("*")]
+    assert len(rules) == sum(captions)
+
+
+def test_the_provenance_names_configuration_seeds_and_images(untyped):
+    source = untyped.source()
+    assert r"Configuration: \texttt{232323232323}. Seed: 7; of the selection: 1, 2." in source
+    assert r"val \texttt{a1a1a1a1a1a1}, test \texttt{a1a1a1a1a1a1}." in source
 
 
 @needs_tex

@@ -80,7 +80,7 @@ def of_submission(source, metadata_file, tables, settings):
             "one look at test a model",
             "submission",
             _looks(tables),
-            "say in the article why the test split was looked at again, or evaluate in a new folder",
+            "settle every choice on val, then build anew in a folder of its own, whose ledger begins there",
         ),
         Check(
             "edges of the search",

@@ -70,12 +70,14 @@ def unresolved(source):
 
 
 def overfull(source):
-    """(points, place) of every overfull box of the log: the section's file, and its lines or what else TeX says."""
+    """(points, place) of every overfull box of the log: its line in the templates, or the section and what TeX says."""
     boxes, section = [], source.name
     for points, place, opened in OVERFULL.findall(_read(source.with_suffix(".log"))):
         section = opened or section
         if points:
-            boxes.append((float(points), f"{section} {place}"))
+            line = re.search(r"at lines? (\d+)", place)
+            where = _template(source.parent / section, int(line[1])) if line else f"{section} {place}"
+            boxes.append((float(points), where))
     return boxes
 
 
