@@ -80,7 +80,7 @@ def of_submission(source, metadata_file, tables, settings):
             "one look at test a model",
             "submission",
             _looks(tables),
-            "settle every choice on val, then build anew in a folder of its own, whose ledger begins there",
+            "a look cannot be undone: say in the article why there were more, and hand the files in yourself",
         ),
         Check(
             "edges of the search",
