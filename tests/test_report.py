@@ -1034,7 +1034,7 @@ def is_text(node):
             r"both models reach is a val auc of \num{0.98}; the median is \num{3.0} epochs for the transfer model and "
             r"\num{11.0} for the baseline, so the transfer model is faster. at no higher level do they differ",
             "does not make for less overfitting",
-            r"attempts at greater learning rates fail; the last one is kept: at a learning rate of \num{6e-6}",
+            r"attempts at greater learning rates fail; the last one is kept: from a learning rate of \num{6e-6}",
             r"trained at \num{9.4e-5}, more than ten times as much",
             r"a difference of \num{0.008} (\num{0.002} to \num{0.015}) by a bootstrap over val images",
             "fine-tuning orders them better",
