@@ -151,7 +151,7 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         val=val,
         stop=[StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
         backup=backup,
-        # At a constant rate val AUC goes up and down by more than fine-tuning gains, and the last epoch is what is kept.
+        # At a constant rate val AUC goes up and down by more than fine-tuning gains; the last epoch is what is kept.
         decay=True,
     )
     after = history.iloc[-1]

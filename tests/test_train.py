@@ -80,9 +80,10 @@ def backbone(tmp_path_factory):
 def whole(backbone):
     """The whole transfer model, and the head that it was made of."""
     keras.utils.set_random_seed(3)
-    values = np.zeros((1, 3, keras.models.load_model(backbone).output_shape[-1]), np.float32)
+    channels = keras.models.load_model(backbone).output_shape[-1]
+    values = np.random.default_rng(3).normal(5, 3, (20, 3, channels)).astype(np.float32)
     head = transfer.build(hyperparameters("transfer"), values, SETTINGS)
-    return transfer.whole(head, [backbone]), head
+    return transfer.whole(head, [backbone]), head, values[:, 0].astype(np.float64)
 
 
 # Reproducibility
@@ -147,11 +148,12 @@ def test_baseline_takes_grey_values_and_gives_a_logit():
 
 
 def test_whole_transfer_is_head_of_pooled_backbone(backbone, whole):
-    network, head = whole
+    network, head, plain = whole
     films = examples("baseline", 9, seed=0).values
     maps = keras.models.load_model(backbone).predict(films[..., None].astype(np.float32), verbose=0)
     kernel, bias, last_kernel, last_bias = (weight.astype(np.float64) for weight in head.get_weights())
-    hidden = np.maximum(maps.mean(axis=(1, 2), dtype=np.float64) @ kernel + bias, 0)
+    standard = (maps.mean(axis=(1, 2), dtype=np.float64) - plain.mean(axis=0)) / plain.std(axis=0)
+    hidden = np.maximum(standard @ kernel + bias, 0)
     expected = (hidden @ last_kernel + last_bias)[:, 0]
     assert fitting.logits(network, films) == pytest.approx(expected, rel=1e-4, abs=1e-5 * np.abs(expected).max())
     assert np.ptp(expected) > 0
@@ -159,7 +161,7 @@ def test_whole_transfer_is_head_of_pooled_backbone(backbone, whole):
 
 
 def test_whole_transfer_is_flat_and_frozen_but_for_the_head(whole, tmp_path):
-    network, head = whole
+    network, head, _ = whole
     reloaded = fitting.save(network, tmp_path / "transfer.keras")
     film = examples("baseline", 1, seed=0).values[..., None]
     for model in (network, reloaded):
@@ -326,7 +328,7 @@ def test_a_diverged_run_stops():
 
 
 def test_saved_and_reloaded_is_the_same_model(whole, tmp_path):
-    network, head = whole
+    network, head, _ = whole
     files = [tmp_path / "folder" / "first.keras", tmp_path / "second.keras"]
     reloaded = [fitting.save(network, file) for file in files]
     row = fitting.describe(network, reloaded[0], epochs=7).iloc[0]

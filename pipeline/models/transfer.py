@@ -41,7 +41,7 @@ def build(hyperparameters, values, settings):
     features = np.asarray(plain(values), np.float64)
     variance = features.var(axis=0)
     # A feature that is (almost) constant on train would turn the least deviation into a huge number.
-    variance = np.maximum(variance, CONSTANT * variance.mean())
+    variance = np.maximum(variance, CONSTANT * variance.mean() or 1.0)
     x = layers.Normalization(mean=features.mean(axis=0).tolist(), variance=variance.tolist(), name="standard")(inputs)
     for place in range(hyperparameters["dense_layers"]):
         units = max(1, hyperparameters["dense_units"] // 2**place)
