@@ -1,9 +1,9 @@
 """gradcam: Task 4, where the better final model looks on the test images, by the maps of pipeline.models.explain.
 
-Reads   both final models; the cache of test, its masks and its index; of the archive the images to be shown;
-        tables/evaluate/test_predictions.csv, test_metrics.csv and thresholds.csv.
+Reads   both final models; the cache of test, its masks and its index; tables/evaluate/test_predictions.csv,
+        test_metrics.csv and thresholds.csv.
 Writes  tables/gradcam/heat.csv (one row a test image: shares of its heat), groups.csv, regions.csv, differences.csv,
-        classes.csv, samples.csv; results/gradcam/overlays.npz and means.npz, from which pipeline.plots.gradcam draws.
+        classes.csv, samples.csv; results/gradcam/maps.npz (of the samples) and means.npz (of the groups).
 """
 
 from pathlib import Path
@@ -15,8 +15,6 @@ from scipy.stats import bootstrap
 
 from pipeline.command import InputError, log, run
 from pipeline.images import cache, regions
-from pipeline.images.archive import open_source
-from pipeline.images.decode import decode
 from pipeline.models import explain, runtime
 from pipeline.statistics import intervals
 from pipeline.vocabulary import LABELS, MODELS
@@ -32,7 +30,6 @@ COMPARED = [("true covid", "true normal"), ("missed covid", "true covid"), ("fal
 
 def gradcam(
     models: list[Path],
-    archive: Path,
     test: Path,
     test_masks: Path,
     test_index: Path,
@@ -46,7 +43,7 @@ def gradcam(
     differences: Path,
     classes: Path,
     samples: Path,
-    overlays: Path,
+    shown_maps: Path,
     means: Path,
 ):
     """Explain every test image with the final model whose test AUC is greater (a tie: the baseline)."""
@@ -95,7 +92,8 @@ def gradcam(
     pd.DataFrame(region_rows(table, settings["seed"])).to_csv(region_table, index=False)
     pd.DataFrame(difference_rows(table, settings["seed"])).to_csv(differences, index=False)
     pd.DataFrame(class_rows(maps, said)).to_csv(classes, index=False)
-    save_overlays(open_source(archive), shown["file"], coarse[shown.index], overlays)
+    shown_maps.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(shown_maps, heat=coarse[shown.index])
     np.savez_compressed(
         means,
         **{
@@ -200,23 +198,6 @@ def class_rows(maps, said):
             "other_empty": int((signed >= 0).all(axis=(1, 2)).sum()),
         }
         yield row | {"own_cells": (signed > 0).mean() if len(signed) else np.nan}
-
-
-def save_overlays(source, files, heat, out):
-    """The images as the archive has them, and each with its heat map laid over it, at the image's own size.
-
-    Args:
-        files: names of members of the archive; heat: float (n, h, w) in [0, 1].
-    """
-    places, arrays = {file: place for place, file in enumerate(files)}, {}
-    for member in source.members():
-        if member.name in places:
-            place = places[member.name]
-            image, _ = decode(source.read(member))
-            arrays[f"image{place}"] = image
-            arrays[f"overlay{place}"] = explain.overlay(image, explain.enlarged(heat[[place]], *image.shape)[0])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, **arrays)
 
 
 if __name__ == "__main__":

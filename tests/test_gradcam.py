@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.special import expit
 from scipy.stats import spearmanr
 
-from pipeline import gradcam, gradcam_trust
+from pipeline import gradcam, gradcam_overlays, gradcam_trust
 from pipeline.command import InputError
 from pipeline.images import cache
 from pipeline.models import explain, fitting, runtime
@@ -373,7 +373,6 @@ def stage_inputs(folder):
     tables = ("heat", "groups", "region_table", "differences", "classes", "samples")
     return {
         "models": [folder / "model.keras"] * 2,
-        "archive": folder / "archive",
         "test": folder / "test.npy",
         "test_masks": folder / "masks.npy",
         "test_index": folder / "index.csv",
@@ -386,7 +385,7 @@ def stage_inputs(folder):
             "gradcam": {"samples": 2, "layer": {"baseline": "map", "transfer": None}},
         },
         **{name: folder / "tables" / f"{name}.csv" for name in tables},
-        "overlays": folder / "overlays.npz",
+        "shown_maps": folder / "maps.npz",
         "means": folder / "means.npz",
     }  # fmt: skip
 
@@ -404,7 +403,13 @@ def test_every_test_image_is_explained_and_the_shown_ones_at_their_own_size(tmp_
     assert heat["inside"].to_numpy() == pytest.approx(
         (maps * central).sum(axis=(1, 2)) / maps.sum(axis=(1, 2)), abs=1e-4
     )
-    arrays, shown = np.load(files["overlays"]), pd.read_csv(files["samples"])
+    gradcam_overlays.gradcam_overlays(
+        archive=tmp_path / "archive",
+        samples=files["samples"],
+        maps=files["shown_maps"],
+        overlays=tmp_path / "overlays.npz",
+    )
+    arrays, shown = np.load(tmp_path / "overlays.npz"), pd.read_csv(files["samples"])
     assert len(arrays) == 2 * len(shown) and arrays["overlay0"].shape == (2 * SIZE, 3 * SIZE, 3)
     original = np.asarray(Image.open(tmp_path / "archive" / shown["file"][0]))
     assert np.array_equal(arrays["image0"], original) and (arrays["overlay0"] >= original[..., None]).all()

@@ -119,7 +119,8 @@ def test_a_line_of_code_reruns_what_imports_it(built, edit, name, old, new, expe
 
 def test_an_edit_of_one_model_leaves_the_training_of_the_other_alone(built, edit):
     edit("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3")
-    assert not training_of("transfer") & set(built.jobs())
+    # Its initial run starts from what the search has found for the baseline.
+    assert training_of("transfer") & set(built.jobs()) <= {"train_initial transfer"}
     edit("pipeline/models/baseline.py", "BLOCKS = 3", "BLOCKS = 4")
     edit("pipeline/models/transfer.py", "return values[:, 0]", "return values[:, 1]")
     assert not training_of("baseline") & set(built.jobs())
@@ -142,7 +143,7 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
 @pytest.mark.parametrize(
     "name, old, new, expected",
     [
-        ("tests/workflow/tiny.yaml", "samples: 1", "samples: 2", {"gradcam", "gradcam_figures"}),
+        ("tests/workflow/tiny.yaml", "samples: 1", "samples: 2", {"gradcam", "gradcam_overlays", "gradcam_figures"}),
         ("config/config.yaml", "divide_by: 5", "divide_by: 6", FINETUNE),
         (
             "tests/workflow/tiny.yaml",

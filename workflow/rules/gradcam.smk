@@ -1,7 +1,6 @@
 rule gradcam:
     """Task 4: Grad-CAM of the better final model on all test images, by groups of verdicts."""
     input:
-        archive=dataset,
         baseline=tracked(FINAL_MODELS["baseline"]),
         transfer=tracked(FINAL_MODELS["transfer"]),
         test=tracked("results/data/test.npy"),
@@ -17,7 +16,7 @@ rule gradcam:
         differences=shown("tables/gradcam/differences.csv"),
         classes=shown("tables/gradcam/classes.csv"),
         samples=shown("tables/gradcam/samples.csv"),
-        overlays="results/gradcam/overlays.npz",
+        maps="results/gradcam/maps.npz",
         means="results/gradcam/means.npz",
     log:
         "results/logs/gradcam.log",
@@ -25,17 +24,36 @@ rule gradcam:
         "results/benchmarks/gradcam.tsv"
     threads: config["compute"]["threads"]
     params:
-        content=dataset_digest,
         settings=chosen("seed", "compute", "gradcam.samples", "gradcam.layer"),
         code=code_of("pipeline.gradcam"),
     shell:
         "python -m pipeline.gradcam gradcam --models {input.baseline[0]} {input.transfer[0]} "
-        "--archive {input.archive:q} --test {input.test[0]} --test-masks {input.test_masks[0]} "
+        "--test {input.test[0]} --test-masks {input.test_masks[0]} "
         "--test-index {input.test_index} --predictions {input.predictions} --test-metrics {input.metrics} "
         "--thresholds {input.thresholds} --settings {params.settings:q} --heat {output.heat} "
         "--groups {output.groups} --region-table {output.regions} --differences {output.differences} "
-        "--classes {output.classes} --samples {output.samples} --overlays {output.overlays} --means {output.means} "
+        "--classes {output.classes} --samples {output.samples} --shown-maps {output.maps} --means {output.means} "
         "--log {log}"
+
+
+rule gradcam_overlays:
+    """The samples as the archive has them, each with its map laid over it."""
+    input:
+        archive=dataset,
+        samples="tables/gradcam/samples.csv",
+        maps="results/gradcam/maps.npz",
+    output:
+        "results/gradcam/overlays.npz",
+    log:
+        "results/logs/gradcam_overlays.log",
+    benchmark:
+        "results/benchmarks/gradcam_overlays.tsv"
+    params:
+        content=dataset_digest,
+        code=code_of("pipeline.gradcam_overlays"),
+    shell:
+        "python -m pipeline.gradcam_overlays gradcam_overlays --archive {input.archive:q} --samples {input.samples} "
+        "--maps {input.maps} --overlays {output} --log {log}"
 
 
 rule gradcam_trust:
