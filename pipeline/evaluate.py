@@ -91,7 +91,7 @@ def val_threshold(predictions):
 
 
 def metric_rows(predictions, threshold, seed):
-    """One row a metric: value with a 95 % interval, the number of images it is of, and their share of covid."""
+    """One row a metric: value with a 95 % interval, and the number of images it is of."""
     labels, logits = labels_and_logits(predictions)
     said, covid = logits >= threshold, labels == 1
 
