@@ -39,12 +39,11 @@ def ablate(
     """
     runtime.start(settings["compute"])
     budget = settings["ablate"]
-    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
     rows, costs = [], []
     for variant, reference, place, changed in variants(study, settings):
         examples = inputs.read(train[place], train_index).stratified(budget["images"], settings["seed"])
         held_out = inputs.read(val[place], val_index)
-        hyperparameters = settings["baseline"]["hyperparameters"] | small | changed.get("hyperparameters", {})
+        hyperparameters = baseline.narrow(settings) | changed.get("hyperparameters", {})
         augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:
             start = time.perf_counter()

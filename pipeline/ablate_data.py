@@ -40,9 +40,8 @@ def ablate_data(
     """Train both models on every share of train with every seed."""
     runtime.start(settings["compute"])
     budget, shares = settings["ablate"], sorted(settings["ablate"]["shares"])
-    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
     models = {
-        baseline: (settings["baseline"]["hyperparameters"] | small, train_images, val_images),
+        baseline: (baseline.narrow(settings), train_images, val_images),
         transfer: (settings["transfer"]["hyperparameters"], train_features, val_features),
     }
     rows, costs = [], []

@@ -124,15 +124,13 @@ def described(index, images):
 
 def network(examples, val_values, seed, settings):
     """Logits for val of the small network of the stage ablate."""
-    budget = settings["ablate"]
-    small = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
     fitted, _ = fitting.run(
         baseline,
-        settings["baseline"]["hyperparameters"] | small,
+        baseline.narrow(settings),
         examples,
         settings | {"augmentation": NONE},
         seed=seed,
-        epochs=budget["epochs"],
+        epochs=settings["ablate"]["epochs"],
         decay=True,
     )
     return fitting.logits(fitted, val_values)
@@ -177,7 +175,7 @@ def summary(labels, groups, scores, region, settings):
         if row["status"] == "defined":
             row["ratio"] = shortcuts.ratio(area, whole)
             ratios = shortcuts.ratio(drawn[control], drawn["whole"])
-            row["ratio_ci_low"], row["ratio_ci_high"] = shortcuts.percentiles(ratios)
+            row["ratio_ci_low"], row["ratio_ci_high"] = intervals.percentiles(ratios)
             row["flagged"] = row["ratio"] > flag
         rows.append(row)
     columns = ["control", "name", "region", "blind", "seeds", "value", "ci_low", "ci_high"]
@@ -187,7 +185,7 @@ def summary(labels, groups, scores, region, settings):
 
 def auc_interval(labels, areas):
     """Percentile interval of a mean AUC; where every resample gives 1, the exact bound of `intervals.auc_interval`."""
-    low, high = shortcuts.percentiles(areas)
+    low, high = intervals.percentiles(areas)
     return intervals.auc_interval(labels, labels) if low == 1 else (low, high)
 
 

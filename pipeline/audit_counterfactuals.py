@@ -148,7 +148,7 @@ def effects(labels, groups, logits, threshold, seed):
         for place, edit in enumerate(edits):
             flips = (logits[edit] >= threshold) != (logits["original"] >= threshold)
             count, n = int(flips[of_class].sum()), int(of_class.sum())
-            low, high = shortcuts.percentiles(means[:, place])
+            low, high = intervals.percentiles(means[:, place])
             row = {"edit": edit, "label": label, "images": n, "value": change[place, of_class].mean()}
             row |= {"ci_low": low, "ci_high": high, "flipped": count / n}
             yield row | dict(zip(("flipped_ci_low", "flipped_ci_high"), intervals.wilson(count, n), strict=True))

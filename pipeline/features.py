@@ -90,7 +90,7 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
     with tqdm(total=len(plain) * (1 + views), unit="image", disable=None) as progress:
         # The plain images are what val is scored on: float32. The views are for training alone.
         fill(0, lambda batch, start: forward(batch))
-        with runtime.bfloat16(settings["compute"]):
+        with runtime.mixed_precision(settings["compute"]):
             for view in range(1, 1 + views):
                 fill(view, lambda batch, start, view=view: forward_augmented(batch, (seed, view * len(plain) + start)))
     filled.flush()

@@ -11,7 +11,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from pipeline.command import InputError, log, run
 from pipeline.images import cache, regions
@@ -150,17 +149,9 @@ def region_rows(table, seed):
                 "share": members[region],
                 "lift": members[region] / members[f"{region}_area"],
             }.items():
-                low, high = mean_interval(values.to_numpy(), seed)
+                low, high = intervals.bootstrap_mean(values.to_numpy(), seed)
                 row |= {measure: values.mean(), f"{measure}_ci_low": low, f"{measure}_ci_high": high}
             yield row
-
-
-def mean_interval(values, seed):
-    """Percentile bootstrap interval of a mean; NaN for fewer than two values."""
-    if len(values) < 2:
-        return np.nan, np.nan
-    options = {"method": "percentile", "n_resamples": intervals.RESAMPLES, "confidence_level": intervals.LEVEL}
-    return bootstrap((values,), np.mean, rng=np.random.default_rng(seed), **options).confidence_interval
 
 
 def difference_rows(table, seed):

@@ -17,9 +17,9 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from pipeline.command import log, run
-from pipeline.gradcam import mean_interval
 from pipeline.images import inputs
 from pipeline.models import explain, fitting, runtime
+from pipeline.statistics import intervals
 
 DELETED = np.linspace(0, 1, 11)  # shares of the pixels
 
@@ -70,7 +70,7 @@ def gradcam_trust(
 
     rows = []
     for check, values in checks.items():
-        low, high = mean_interval(values, seed)
+        low, high = intervals.bootstrap_mean(values, seed)
         rows.append({"check": check, "images": len(values), "value": values.mean(), "ci_low": low, "ci_high": high})
         log.info("%s: %.3f (%.3f to %.3f)", check, values.mean(), low, high)
     table.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def gradcam_trust(
             {"order": order, "deleted": share, "probability": values.mean(), "ci_low": low, "ci_high": high}
             for order, curve in curves.items()
             for share, values in zip(DELETED, curve, strict=True)
-            for low, high in [mean_interval(values, seed)]
+            for low, high in [intervals.bootstrap_mean(values, seed)]
         ]
     ).to_csv(deletion, index=False)
 

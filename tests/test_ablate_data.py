@@ -15,7 +15,7 @@ from tests.phantoms import phantom
 with open("config/config.yaml") as file:
     DEFAULTS = yaml.safe_load(file)
 SETTINGS = DEFAULTS | {
-    "compute": {"threads": 2, "bfloat16": False},
+    "compute": {"threads": 2, "mixed_precision": False},
     "transfer": {"hyperparameters": DEFAULTS["transfer"]["hyperparameters"] | {"learning_rate": 0.03}},
     "ablate": DEFAULTS["ablate"] | {"seeds": [1, 2], "data_epochs": 2, "filters": 4, "shares": [1, 0.5]},
 }

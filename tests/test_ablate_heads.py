@@ -19,7 +19,7 @@ COUNTS = {"train": 24, "val": 12}
 HEADS = [(0, 64), (1, 16), (1, 64), (2, 256), (3, 256)]
 SETTINGS = {
     "seed": 4,
-    "compute": {"threads": 2, "bfloat16": False},
+    "compute": {"threads": 2, "mixed_precision": False},
     "transfer": {
         "output_layer": "conv2_block2_out",
         "hyperparameters": {

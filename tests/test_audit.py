@@ -18,7 +18,7 @@ from pipeline.statistics import intervals, metrics, shortcuts
 with open("config/config.yaml") as file:
     DEFAULTS = yaml.safe_load(file)
 SETTINGS = DEFAULTS | {
-    "compute": {"threads": 2, "bfloat16": False},
+    "compute": {"threads": 2, "mixed_precision": False},
     "ablate": DEFAULTS["ablate"]
     | {"seeds": [1, 2], "epochs": 8, "images": 120, "filters": 8, "learning_rates": {"adam": 0.01}},
 }
@@ -211,7 +211,7 @@ def test_the_bootstrap_is_that_of_a_plain_loop_over_groups_and_runs():
     ratios = shortcuts.ratio(areas["border_alone"], areas["whole"])
     assert np.mean(ratios) == pytest.approx(np.mean(expected), abs=0.01)
     assert np.std(ratios) == pytest.approx(np.std(expected), rel=0.08)
-    assert shortcuts.percentiles(ratios) == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=0.03)
+    assert intervals.percentiles(ratios) == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=0.03)
 
 
 def test_copies_widen_the_interval_and_are_drawn_whole():

@@ -361,7 +361,7 @@ def test_predict_test(tmp_path):
         model_file=tmp_path / "model.keras",
         test=tmp_path / "test.npy",
         test_index=tmp_path / "index.csv",
-        settings={"compute": {"threads": 2, "bfloat16": True}},
+        settings={"compute": {"threads": 2, "mixed_precision": True}},
         ledger=tmp_path / "ledger.csv",
         logits=tmp_path / "logits.csv",
     )

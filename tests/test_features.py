@@ -20,7 +20,7 @@ SETTINGS = {
     "dataset": {"image_size": 32},
     "transfer": {"output_layer": "conv2_block1_out", "views": 2},
     "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
-    "compute": {"threads": 2, "bfloat16": True},
+    "compute": {"threads": 2, "mixed_precision": True},
 }
 PUBLISHED = Path(__file__).parent.parent.parent / "shared/weights/resnet50v2_to_conv4_block6_imagenet.h5"
 
@@ -204,7 +204,7 @@ def test_views_are_of_the_image_in_their_row(tmp_path):
     images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
     np.save(tmp_path / "images.npy", images)
     still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0)}
-    still["compute"] = {"threads": 2, "bfloat16": False}
+    still["compute"] = {"threads": 2, "mixed_precision": False}
     backbone([], still, tmp_path / "backbone.keras")
     features(
         tmp_path / "backbone.keras",
@@ -225,7 +225,7 @@ def test_training_on_cached_features_is_training_on_images(tmp_path):
     labels = (np.arange(40) % 3 == 0).astype(np.float32)
     images = np.stack([phantom(rng, "covid" if label else "normal", 32) for label in labels])
     np.save(tmp_path / "images.npy", images)
-    compute = {"threads": 2, "bfloat16": False}
+    compute = {"threads": 2, "mixed_precision": False}
     still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0), "compute": compute}
     backbone([], still, tmp_path / "backbone.keras")
     features(

@@ -23,7 +23,7 @@ SIZE, CUT, EPOCHS = 32, "conv2_block1_out", 2
 COUNTS = {"train": 40, "val": 16}
 SETTINGS = {
     "seed": 7,
-    "compute": {"threads": 2, "bfloat16": False},
+    "compute": {"threads": 2, "mixed_precision": False},
     "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
     "training": {"selection_seeds": [3]},
 }

@@ -24,7 +24,7 @@ from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 ROOT = Path(__file__).parent.parent
-COMPUTE = {"threads": 2, "bfloat16": True}  # the number of threads is the process's, so all test files have one
+COMPUTE = {"threads": 2, "mixed_precision": True}  # the number of threads is the process's, so all test files have one
 SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"compute": COMPUTE}
 runtime.start(COMPUTE)
 
@@ -223,7 +223,7 @@ def test_fit_descends_the_loss_as_the_optimizer_does(optimizer, loss):
     features = np.linspace(-2, 3, 12) + labels
     train = Examples(np.repeat(features[:, None, None], 2, axis=1).astype(np.float32), labels, labels.astype(str))
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
-    settings = SETTINGS | {"compute": {"bfloat16": False}}
+    settings = SETTINGS | {"compute": {"mixed_precision": False}}
     chosen = {"learning_rate": 0.05, "batch_size": 12, "optimizer": optimizer.__name__, "loss": loss}
     history = fitting.fit(network, chosen, train, transfer, settings, seed=1, epochs=3, val=train)
 

@@ -47,6 +47,17 @@ def build(hyperparameters, values, settings):
     return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="baseline")
 
 
+def narrow(settings):
+    """The starting hyperparameters, but for those of the studies' short runs: fewer filters, Adam, its learning rate.
+
+    Args:
+        settings: baseline.hyperparameters; ablate with filters and learning_rates.
+    """
+    budget = settings["ablate"]
+    changed = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
+    return settings["baseline"]["hyperparameters"] | changed
+
+
 def whole(network, backbone_files):
     """The network itself."""
     return network

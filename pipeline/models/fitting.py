@@ -92,7 +92,7 @@ def fit(
         callbacks.append(kept)
         start = kept.epoch
     training = inputs.Training(source.transform(settings), seed, epochs, start)
-    with runtime.bfloat16(settings["compute"]), progress(start, epochs, steps) as bar:
+    with runtime.mixed_precision(settings["compute"]), progress(start, epochs, steps) as bar:
         network.fit(
             inputs.batches(train.values, train.labels, batch_size=batch_size, training=training),
             steps_per_epoch=steps,
@@ -118,8 +118,13 @@ def compile_(network, hyperparameters, decay_steps=None):
     learning_rate, losses = hyperparameters["learning_rate"], keras.losses
     if decay_steps:
         learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
+    optimizer = OPTIMIZERS[hyperparameters["optimizer"]](learning_rate)
+    if runtime.has_gpu():
+        # The range of float16, to which `mixed_precision` goes there, is too small for gradients as they are.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     loss = losses.BinaryFocalCrossentropy if hyperparameters["loss"] == "focal" else losses.BinaryCrossentropy
-    network.compile(optimizer=OPTIMIZERS[hyperparameters["optimizer"]](learning_rate), loss=loss(from_logits=True))
+    # Compiled by XLA, which Keras would do on a GPU, the network would be out of reach of `mixed_precision`.
+    network.compile(optimizer=optimizer, loss=loss(from_logits=True), jit_compile=False)
 
 
 def class_weights(labels):

@@ -1,10 +1,13 @@
-"""How TensorFlow computes: threads, determinism, bfloat16."""
+"""How TensorFlow computes: threads, determinism, mixed precision."""
 
 import contextlib
 
 import tensorflow as tf
 
 from pipeline.command import log
+
+BFLOAT16 = "auto_mixed_precision_onednn_bfloat16"
+FLOAT16 = "auto_mixed_precision"
 
 
 def start(compute):
@@ -14,41 +17,50 @@ def start(compute):
     that happen to be free.
 
     Args:
-        compute: settings `threads` and `bfloat16`.
+        compute: settings `threads` and `mixed_precision`.
     """
     tf.config.threading.set_intra_op_parallelism_threads(compute["threads"])
     tf.config.threading.set_inter_op_parallelism_threads(compute["threads"])
-    if tf.config.list_physical_devices("GPU"):
+    if has_gpu():
         tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager
-def bfloat16(compute):
-    """Within it, oneDNN computes convolutions and matrix products in bfloat16: twice the speed in training.
+def mixed_precision(compute):
+    """Within it convolutions and matrix products take 16 bits: bfloat16 by oneDNN on a CPU, float16 on a GPU.
 
-    Results that are reported are computed in float32: outside of it, or within it under `float32`.
+    In training that is twice the speed. Results that are reported are computed in float32: outside of it, or within it
+    under `float32`.
     """
-    enabled = compute["bfloat16"] and _cpu_has_bfloat16()
-    if compute["bfloat16"] and not enabled:
-        log.info("compute.bfloat16: this CPU has no bfloat16 instructions; computing in float32")
-    with _onednn_bfloat16(enabled):
+    options = {BFLOAT16: False, FLOAT16: False}
+    if compute["mixed_precision"] and has_gpu():
+        options[FLOAT16] = True
+    elif compute["mixed_precision"] and _cpu_has_bfloat16():
+        options[BFLOAT16] = True
+    elif compute["mixed_precision"]:
+        log.info("compute.mixed_precision: this CPU has no bfloat16 instructions; computing in float32")
+    with _options(options):
         yield
 
 
 def float32():
-    """Within it everything is computed in float32, amid `bfloat16` too: each call takes the options of its time."""
-    return _onednn_bfloat16(False)
+    """Within it everything is computed in float32, amid `mixed_precision` too: each call takes its time's options."""
+    return _options({BFLOAT16: False, FLOAT16: False})
+
+
+def has_gpu():
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 @contextlib.contextmanager
-def _onednn_bfloat16(enabled):
-    option = "auto_mixed_precision_onednn_bfloat16"
-    before = tf.config.optimizer.get_experimental_options().get(option, False)
-    tf.config.optimizer.set_experimental_options({option: enabled})
+def _options(options):
+    before = {name: tf.config.optimizer.get_experimental_options().get(name, False) for name in options}
+    tf.config.optimizer.set_experimental_options(options)
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({option: before})
+        tf.config.optimizer.set_experimental_options(before)
 
 
 def _cpu_has_bfloat16():

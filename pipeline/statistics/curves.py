@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.statistics.intervals import LEVEL, RESAMPLES
+from pipeline.statistics.intervals import LEVEL, RESAMPLES, percentiles
 
 GRID = np.linspace(0, 1, 101)
 
@@ -45,7 +45,7 @@ def bands(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):
     tables = []
     for curve in (roc, precision_recall):
         values = [curve(labels[places], logits[places]) for places in drawn]
-        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        low, high = percentiles(values, level)
         points = {"curve": curve.__name__, "x": GRID, "y": curve(labels, logits), "ci_low": low, "ci_high": high}
         tables.append(pd.DataFrame(points))
     return pd.concat(tables)

@@ -63,8 +63,20 @@ def bootstrap(labels, scores, statistic, seed, level=LEVEL, resamples=RESAMPLES)
     for _ in range(resamples):
         places = np.concatenate([generator.choice(places, len(places)) for places in classes])
         values.append(statistic(labels[places], scores[places]))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return percentiles(values, level)
+
+
+def bootstrap_mean(values, seed, level=LEVEL, resamples=RESAMPLES):
+    """Percentile interval of the mean of values (n,); NaN for fewer than two."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    places = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    return percentiles(values[places].mean(axis=1), level)
+
+
+def percentiles(draws, level=LEVEL):
+    """Percentile interval of a bootstrap's draws (resamples, ...): low and high, each of the shape of one draw."""
+    return np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
 
 
 def paired_t(differences, level=LEVEL):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.statistics import metrics
-from pipeline.statistics.intervals import LEVEL, RESAMPLES
+from pipeline.statistics.intervals import RESAMPLES
 
 
 def ratio(control, whole):
@@ -55,9 +55,3 @@ def weighted_aucs(labels, scores, weights):
     pairs = weights[:, positive] @ ((apart > 0) + 0.5 * (apart == 0))
     total = weights[:, positive].sum(axis=1) * weights[:, negative].sum(axis=1)
     return (pairs * weights[:, negative]).sum(axis=1) / total
-
-
-def percentiles(values, level=LEVEL):
-    """The percentile interval of a bootstrap: (low, high)."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

@@ -57,6 +57,8 @@ rule features:
     wildcard_constraints:
         split="train|val",
     threads: config["compute"]["threads"]
+    # The longest chain of jobs leads through fine-tuning: it goes first, then tune and train; studies fill the gaps.
+    priority: 2
     params:
         settings=chosen("seed", "augmentation", "transfer.views", "compute"),
         code=code_of("pipeline.features"),

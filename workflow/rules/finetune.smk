@@ -23,6 +23,7 @@ rule finetune:
     benchmark:
         "results/benchmarks/finetune.tsv"
     threads: config["compute"]["threads"]
+    priority: 2
     params:
         settings=chosen(*FINETUNE_SETTINGS),
         backups="results/backups/finetune/final",
@@ -56,6 +57,7 @@ rule finetune_heldout:
     benchmark:
         "results/benchmarks/finetune_heldout.tsv"
     threads: config["compute"]["threads"]
+    priority: 2
     params:
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backups="results/backups/finetune/heldout",

@@ -21,6 +21,7 @@ rule train_initial:
     benchmark:
         "results/benchmarks/train_initial_{model}.tsv"
     threads: config["compute"]["threads"]
+    priority: 1
     params:
         settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
         backup="results/backups/train/{model}_initial.npz",
@@ -54,6 +55,7 @@ rule train_heldout:
     benchmark:
         "results/benchmarks/train_heldout_{model}.tsv"
     threads: config["compute"]["threads"]
+    priority: 1
     params:
         settings=chosen("compute", "training.selection_seeds"),
         code=code_of_model("pipeline.train"),
@@ -88,6 +90,7 @@ rule train_final:
     benchmark:
         "results/benchmarks/train_final_{model}.tsv"
     threads: config["compute"]["threads"]
+    priority: 1
     params:
         settings=chosen("seed", "compute", "augmentation"),
         backup="results/backups/train/{model}_final.npz",

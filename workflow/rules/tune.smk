@@ -16,6 +16,7 @@ rule tune_propose:
         "results/benchmarks/tune_propose_{model}_{round}.tsv"
     wildcard_constraints:
         round=r"\d+",
+    priority: 1
     params:
         settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
@@ -42,6 +43,7 @@ rule tune_trials:
     wildcard_constraints:
         round=r"\d+",
     threads: config["compute"]["threads"]
+    priority: 1
     params:
         settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune_trials"),
@@ -66,6 +68,7 @@ rule tune:
         "results/logs/tune_{model}.log",
     benchmark:
         "results/benchmarks/tune_{model}.tsv"
+    priority: 1
     params:
         settings=chosen("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
@@ -96,6 +99,7 @@ rule tune_confirm:
     wildcard_constraints:
         candidate=r"\d+",
     threads: config["compute"]["threads"]
+    priority: 1
     params:
         settings=chosen("seed", "compute", "training", "augmentation"),
         code=code_of_model("pipeline.tune_trials"),
@@ -121,6 +125,7 @@ rule tune_select:
         "results/logs/tune_select_{model}.log",
     benchmark:
         "results/benchmarks/tune_select_{model}.tsv"
+    priority: 1
     params:
         settings=chosen("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
