@@ -63,7 +63,7 @@ def bootstrap(labels, scores, statistic, seed, level=LEVEL, resamples=RESAMPLES)
     for _ in range(resamples):
         places = np.concatenate([generator.choice(places, len(places)) for places in classes])
         values.append(statistic(labels[places], scores[places]))
-    return percentiles(values, level)
+    return tuple(percentiles(values, level).tolist())
 
 
 def bootstrap_mean(values, seed, level=LEVEL, resamples=RESAMPLES):
@@ -71,7 +71,7 @@ def bootstrap_mean(values, seed, level=LEVEL, resamples=RESAMPLES):
     if len(values) < 2:
         return np.nan, np.nan
     places = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    return percentiles(values[places].mean(axis=1), level)
+    return tuple(percentiles(values[places].mean(axis=1), level).tolist())
 
 
 def percentiles(draws, level=LEVEL):

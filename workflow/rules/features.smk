@@ -56,9 +56,9 @@ rule features:
         "results/benchmarks/features_{split}.tsv"
     wildcard_constraints:
         split="train|val",
-    threads: config["compute"]["threads"]
     # The longest chain of jobs leads through fine-tuning: it goes first, then tune and train; studies fill the gaps.
     priority: 2
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "augmentation", "transfer.views", "compute"),
         code=code_of("pipeline.features"),

@@ -22,8 +22,8 @@ rule finetune:
         "results/logs/finetune.log",
     benchmark:
         "results/benchmarks/finetune.tsv"
-    threads: config["compute"]["threads"]
     priority: 2
+    threads: config["compute"]["threads"]
     params:
         settings=chosen(*FINETUNE_SETTINGS),
         backups="results/backups/finetune/final",
@@ -56,8 +56,8 @@ rule finetune_heldout:
         "results/logs/finetune_heldout.log",
     benchmark:
         "results/benchmarks/finetune_heldout.tsv"
-    threads: config["compute"]["threads"]
     priority: 2
+    threads: config["compute"]["threads"]
     params:
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backups="results/backups/finetune/heldout",

@@ -20,8 +20,8 @@ rule train_initial:
         "results/logs/train_initial_{model}.log",
     benchmark:
         "results/benchmarks/train_initial_{model}.tsv"
-    threads: config["compute"]["threads"]
     priority: 1
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
         backup="results/backups/train/{model}_initial.npz",
@@ -54,8 +54,8 @@ rule train_heldout:
         "results/logs/train_heldout_{model}.log",
     benchmark:
         "results/benchmarks/train_heldout_{model}.tsv"
-    threads: config["compute"]["threads"]
     priority: 1
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("compute", "training.selection_seeds"),
         code=code_of_model("pipeline.train"),
@@ -89,8 +89,8 @@ rule train_final:
         "results/logs/train_final_{model}.log",
     benchmark:
         "results/benchmarks/train_final_{model}.tsv"
-    threads: config["compute"]["threads"]
     priority: 1
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "augmentation"),
         backup="results/backups/train/{model}_final.npz",

@@ -42,8 +42,8 @@ rule tune_trials:
         "results/benchmarks/tune_trials_{model}_{round}_{first}-{last}.tsv"
     wildcard_constraints:
         round=r"\d+",
-    threads: config["compute"]["threads"]
     priority: 1
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune_trials"),
@@ -98,8 +98,8 @@ rule tune_confirm:
         "results/benchmarks/tune_confirm_{model}_{candidate}.tsv"
     wildcard_constraints:
         candidate=r"\d+",
-    threads: config["compute"]["threads"]
     priority: 1
+    threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training", "augmentation"),
         code=code_of_model("pipeline.tune_trials"),
