@@ -136,6 +136,11 @@ def choose(table, threshold, samples):
     return pd.concat(parts)
 
 
+def region_names(table):
+    """{column of the table of heat: name of the region}; what "inside" is depends on the data."""
+    return {"inside": table["region"].iloc[0], "border": "border", "corners": "corners"}
+
+
 def region_rows(table, seed):
     """One row a group and region: area, mean share of heat and lift (share over area), with bootstrap intervals.
 
@@ -143,7 +148,7 @@ def region_rows(table, seed):
     """
     for group in GROUPS:
         members = table[(table["group"] == group) & ~table["empty"]]
-        for region, name in {"inside": table["region"].iloc[0], "border": "border", "corners": "corners"}.items():
+        for region, name in region_names(table).items():
             row = {"group": group, "region": name, "images": len(members), "area": members[f"{region}_area"].mean()}
             for measure, values in {
                 "share": members[region],
@@ -159,7 +164,7 @@ def difference_rows(table, seed):
     for first, second in COMPARED:
         members = table[table["group"].isin([first, second]) & ~table["empty"]]
         is_first = (members["group"] == first).to_numpy(float)
-        for region, name in {"inside": table["region"].iloc[0], "border": "border", "corners": "corners"}.items():
+        for region, name in region_names(table).items():
             row = {"first": first, "second": second, "region": name}
             row |= {"difference": np.nan, "ci_low": np.nan, "ci_high": np.nan}
             if min(is_first.sum(), (1 - is_first).sum()) >= 2:

@@ -3,23 +3,32 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline.command import run
 from pipeline.plots.style import COLUMN, PAGE, figure, save, show_image
 
 
-def explore_inputs(normalised: Path, augmented: Path, normalisation_figure: Path, augmentation_figure: Path):
-    """Draw a val sample normalised by each strategy, and a train sample under each type of augmentation."""
-    draw_normalisation(np.load(normalised), normalisation_figure)
-    draw_augmentation(np.load(augmented), augmentation_figure)
+def explore_inputs(
+    normalised: Path,
+    augmented: Path,
+    train_index: Path,
+    val_index: Path,
+    normalisation_figure: Path,
+    augmentation_figure: Path,
+):
+    """Draw the first val image normalised by each strategy, and the first of train under each type of augmentation."""
+    train_label, val_label = (pd.read_csv(index)["label"].iloc[0] for index in (train_index, val_index))
+    draw_normalisation(np.load(normalised), val_label, normalisation_figure)
+    draw_augmentation(np.load(augmented), train_label, augmentation_figure)
 
 
-def draw_normalisation(arrays, file):
+def draw_normalisation(arrays, label, file):
     """The sample, raw and normalised, each scaled to its own range, with the histogram of its values below."""
     drawing, axes = figure(PAGE, 2.3, 2, len(arrays.files), height_ratios=[3, 1])
     for (image_axis, histogram), name in zip(axes.T, arrays.files, strict=True):
         values = arrays[name]
-        title = name.replace("_", " ")
+        title = f"raw, {label}" if name == "raw" else name.replace("_", " ")
         image_axis.imshow(values, interpolation="nearest")
         image_axis.set_title(f"{title}\nmean {values.mean().round(2) + 0:.2f}, sd {values.std():.2f}", fontsize=7)
         image_axis.set_axis_off()
@@ -30,13 +39,13 @@ def draw_normalisation(arrays, file):
     save(drawing, file)
 
 
-def draw_augmentation(arrays, file):
+def draw_augmentation(arrays, label, file):
     """A row a type of augmentation: the sample, then several draws."""
     kinds = [name for name in arrays.files if name != "original"]
     columns = 1 + len(arrays[kinds[0]])
     drawing, axes = figure(COLUMN, len(kinds) * (COLUMN / columns + 0.16), len(kinds), columns)
     for row, kind in zip(axes, kinds, strict=True):
-        show_image(row[0], arrays["original"], "original" if kind == kinds[0] else "")
+        show_image(row[0], arrays["original"], f"original, {label}" if kind == kinds[0] else "")
         for place, image in enumerate(arrays[kind], start=1):
             # The name stands above the middle of the draws.
             show_image(row[place], image, kind if place == columns // 2 else "")

@@ -90,6 +90,8 @@ rule explore_inputs_figures:
     input:
         normalised="results/explore/normalisation.npz",
         augmented="results/explore/augmentation.npz",
+        train_index="tables/data/index_train.csv",
+        val_index="tables/data/index_val.csv",
     output:
         normalisation=shown("figures/explore/normalisation.pdf"),
         augmentation=shown("figures/explore/augmentation.pdf"),
@@ -101,5 +103,6 @@ rule explore_inputs_figures:
         code=code_of("pipeline.plots.explore_inputs"),
     shell:
         "python -m pipeline.plots.explore_inputs explore_inputs --normalised {input.normalised} "
-        "--augmented {input.augmented} --normalisation-figure {output.normalisation} "
+        "--augmented {input.augmented} --train-index {input.train_index} --val-index {input.val_index} "
+        "--normalisation-figure {output.normalisation} "
         "--augmentation-figure {output.augmentation} --log {log}"
