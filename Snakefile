@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -38,9 +39,9 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/gradcam.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/notebook.smk"
-include: "workflow/rules/gradcam.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/submission.smk"
 

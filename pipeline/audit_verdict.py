@@ -133,9 +133,10 @@ def marked(markers):
     found = f"{covid['value']:.0%} of the COVID-19 and {normal['value']:.0%} of the normal images"
     text = f"Burnt-in text or markers are found on {found} of val"
     apart = covid["ci_low"] > normal["ci_high"] or normal["ci_low"] > covid["ci_high"]
-    follows = ": a cue to the class that is no sign of the disease." if apart else ", which is no detectable difference."
+    cue, none = ": a cue to the class that is no sign of the disease.", ", which is no detectable difference."
     both = (cells("markers", label=label, column="value") for label in ("covid", "normal"))
-    return {"verdict": "differ" if apart else "alike", "statement": text + follows, "cells": "; ".join(both)}
+    statement = text + (cue if apart else none)
+    return {"verdict": "differ" if apart else "alike", "statement": statement, "cells": "; ".join(both)}
 
 
 def interval(row):

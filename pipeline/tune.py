@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.statistics import intervals
 
 LISTED = ("list", "choice")
 RESAMPLES = 200  # of the trials, for the intervals of the importance
@@ -268,7 +267,7 @@ def importance_of(space, finished, seed):
         error, *permuted = ((predicted - auc[left]) ** 2).mean(axis=1)
         drops.append((np.array(permuted) - error) / auc.var())
     table["importance"] = np.mean(drops, axis=0)
-    table["ci_low"], table["ci_high"] = intervals.percentiles(drops)
+    table["ci_low"], table["ci_high"] = np.percentile(drops, [2.5, 97.5], axis=0)
     table["oob_r2"] = RandomForestRegressor(300, oob_score=True, random_state=seed).fit(points, auc).oob_score_
     return table
 

@@ -14,12 +14,14 @@ import sys
 from pathlib import Path
 
 import jinja2
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from pipeline.command import InputError
 from pipeline.render import __main__ as stage
-from pipeline.render import digits, environment, filters, latex, metadata
+from pipeline.render import cost, digits, environment, filters, latex, metadata
 from pipeline.render.cells import Tables
 from pipeline.render.escape import escape
 from pipeline.render.figures import Figures
@@ -191,6 +193,11 @@ def made_up():
                              "fine-tuning": 5678.9, "prediction": 12.34},
             }.items()
             for part, seconds in parts.items()
+        ],
+        "report/cost_stages": [
+            {"stage": stage, "jobs": jobs, "seconds": 1234.56, "cpu_seconds": 1112.3, "longest": 345.6,
+             "memory": 1213.1}
+            for stage, jobs in {"data": 1, "tune": 40, "all": 41}.items()
         ],
         "finetune/attempts": [
             {"attempt": 1, "learning_rate": 3e-5, "epochs": 7, "loss_before": 0.12, "loss_after": 0.31,
@@ -1593,3 +1600,20 @@ def test_render_imports_neither_tensorflow_nor_compute_nor_plots():
 def test_no_other_part_imports_render():
     files = [file for file in (ROOT / "pipeline").rglob("*.py") if "render" not in file.parts]
     assert [file for file in files if "pipeline.render" in file.read_text()] == []
+
+
+def test_the_cost_of_the_jobs_is_summed_by_rule_and_stage(tmp_path):
+    header = "s\th:m:s\tmax_rss\tcpu_time\n"
+    (tmp_path / "trial_1.tsv").write_text(header + "10.5\t0:00:10\t900\t20.25\n")
+    (tmp_path / "trial_2.tsv").write_text(header + "30\t0:00:30\t1100.5\tNA\n")
+    (tmp_path / "propose.tsv").write_text(header + "1\t0:00:01\tNA\t0.5\n")
+    (tmp_path / "of_another_configuration.tsv").write_text(header + "999\t0:16:39\t9999\t999\n")
+    jobs = {"tune": {"propose": ["propose"], "trial": ["trial_1", "trial_2"]}, "train": {"final": ["never_run"]}}
+    files = {"table": tmp_path / "tables/cost.csv", "stages_table": tmp_path / "tables/cost_stages.csv"}
+    cost.cost(jobs, tmp_path, **files)
+    rules, stages = (pd.read_csv(file) for file in files.values())
+    assert rules.values.tolist() == [
+        ["tune", "propose", 1, 1.0, 0.5, 1.0, pytest.approx(np.nan, nan_ok=True)],
+        ["tune", "trial", 2, 40.5, 20.25, 30.0, 1100.5],
+    ]
+    assert stages.values.tolist() == [[name, 3, 41.5, 20.75, 30.0, 1100.5] for name in ("tune", "all")]

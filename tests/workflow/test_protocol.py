@@ -33,7 +33,7 @@ def test_no_path_leads_from_test_to_fitting(jobs):
 def test_the_leakage_table_reads_no_image_and_only_the_report_reads_it(jobs):
     inputs, outputs = jobs[LEAKAGE]
     assert all(file.endswith(".csv") for file in inputs)
-    assert {job for job, (read, _) in jobs.items() if read & outputs} == {"report"}
+    assert {job for job, (read, _) in jobs.items() if read & outputs} == {"report", "report_cost"}
 
 
 def test_only_one_rule_feeds_test_images_to_a_model_for_a_result(jobs):
@@ -58,6 +58,7 @@ def test_an_external_set_is_predicted_once_by_each_final_model_and_reaches_nothi
         "predict_external baseline",
         "predict_external transfer",
         "evaluate_external",
+        "report_cost",
         "report",
         "all",
     }
@@ -66,7 +67,7 @@ def test_an_external_set_is_predicted_once_by_each_final_model_and_reaches_nothi
 def test_only_the_report_reads_what_explore_writes(jobs):
     explored = {file for job, (_, outputs) in jobs.items() if job == "explore" for file in outputs}
     readers = {job for job, (inputs, _) in jobs.items() if inputs & explored}
-    assert readers == {"explore_figures", "report"}
+    assert readers == {"explore_figures", "report", "report_cost"}
 
 
 def test_each_final_model_has_looked_once(built):

@@ -53,6 +53,33 @@ def makers(wildcards, input):
     )
 
 
+def jobs_of_rules(wildcards):
+    """{stage: {rule: jobs, by the names of their benchmarks}}, as a JSON text; some of the jobs do not exist.
+
+    Trials of another configuration are none of them, though their benchmarks may lie there.
+    """
+    trials = [job for model in MODELS for job in tune_jobs(model, config["tune"]["rounds"])]
+    values = {
+        "model": MODELS,
+        "split": ["train", "val"],
+        "study": [*STUDIES, "data"],
+        "run": ["initial", "final"],
+        "size": {config["ablate"]["image_size"], *config["ablate"]["variants"]["resolution"]},
+        "round": range(1, config["tune"]["rounds"] + 1),
+        "candidate": TUNE_CANDIDATES,
+    }
+    jobs = {}
+    for rule in workflow.rules:
+        stage = Path(rule.snakefile).stem
+        if rule.name == "tune_trials":
+            jobs[stage][rule.name] = [f"tune_trials_{Path(job).name}" for job in trials]
+        elif rule.benchmark and stage not in {"notebook", "report", "submission"}:
+            # Without the constraints of the wildcards.
+            names = re.sub(r"{(\w+),[^{}]*}", r"{\1}", Path(rule.benchmark).stem)
+            jobs.setdefault(stage, {})[rule.name] = sorted(expand(names, **values))
+    return json.dumps(jobs)
+
+
 def shown(files):
     """Figures and tables as an output that `snakemake --report` shows, by stage."""
     if not isinstance(files, str):

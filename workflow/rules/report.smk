@@ -28,7 +28,7 @@ SUPPLEMENT_TABLES = [
     *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
     *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "markers", "samples"]),
     *(["tables/data/index_external.csv"] if config["dataset"]["external"] else []),
-    *expand("tables/report/{table}.csv", table=["trace", "questions", "checks"]),
+    *expand("tables/report/{table}.csv", table=["trace", "questions", "checks", "cost"]),
 ]
 
 EXTERNAL_TABLES = (
@@ -38,71 +38,93 @@ EXTERNAL_TABLES = (
 )
 
 
+# What the article reads and shows.
+TABLES = [
+    "tables/explore/sizes.csv",
+    "tables/explore/classes.csv",
+    "tables/explore/pixels.csv",
+    "tables/explore/mean_images.csv",
+    "tables/explore/uniformity.csv",
+    "tables/explore/shortcuts.csv",
+    "tables/explore/normalisation.csv",
+    *expand("tables/ablate/{study}.csv", study=STUDIES),
+    "tables/ablate/data.csv",
+    *expand("tables/tune/{model}.csv", model=MODELS),
+    *expand("tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]),
+    *expand(
+        "tables/train/{model}_{table}.csv",
+        model=MODELS,
+        table=["initial", "smoothness", "gap", "heldout", "final", "model"],
+    ),
+    "tables/train/baseline_layers.csv",
+    *expand("tables/train/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
+    "tables/finetune/attempts.csv",
+    "tables/finetune/model.csv",
+    "tables/finetune/heldout.csv",
+    "tables/evaluate/thresholds.csv",
+    "tables/evaluate/test_metrics.csv",
+    "tables/evaluate/confusion.csv",
+    "tables/evaluate/ledger.csv",
+    "tables/evaluate/calibration.csv",
+    "tables/evaluate/val_test.csv",
+    "tables/evaluate/compare.csv",
+    *EXTERNAL_TABLES,
+    *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
+    "tables/gradcam/groups.csv",
+    "tables/gradcam/regions.csv",
+    "tables/gradcam/differences.csv",
+    "tables/gradcam/classes.csv",
+    *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
+]
+FIGURES = [
+    "figures/explore/classes.pdf",
+    "figures/explore/samples.pdf",
+    "figures/explore/intensities.pdf",
+    "figures/explore/images.pdf",
+    "figures/explore/pixels.pdf",
+    "figures/explore/shortcuts.pdf",
+    "figures/explore/normalisation.pdf",
+    "figures/explore/augmentation.pdf",
+    *expand("figures/ablate/{study}.pdf", study=STUDIES),
+    "figures/ablate/data.pdf",
+    *expand("figures/tune/baseline{view}.pdf", view=["", "_progress", "_importance"]),
+    "figures/tune/transfer.pdf",
+    *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
+    "figures/train/compare.pdf",
+    "figures/finetune/finetune.pdf",
+    "figures/evaluate/confusion.pdf",
+    *expand("figures/evaluate/{figure}.pdf", figure=["curves", "reliability", "samples"]),
+    *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
+    *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
+]
+
+
+rule report_cost:
+    """Seconds and memory of the jobs behind the article, those of their last run."""
+    input:
+        TABLES,
+        FIGURES,
+    output:
+        table=shown("tables/report/cost.csv"),
+        stages=shown("tables/report/cost_stages.csv"),
+    log:
+        "results/logs/report_cost.log",
+    params:
+        jobs=jobs_of_rules,
+        benchmarks="results/benchmarks",
+        code=code_of("pipeline.render.cost"),
+    shell:
+        "python -m pipeline.render.cost cost --jobs {params.jobs:q} --benchmarks {params.benchmarks} --table {output.table} "
+        "--stages-table {output.stages} --log {log}"
+
+
 rule report:
     """The article as a PDF, and the record of every number in it, of every answer and of every check."""
     input:
         article=str(ARTICLE),
         templates=TEMPLATES,
-        tables=[
-            "tables/explore/sizes.csv",
-            "tables/explore/classes.csv",
-            "tables/explore/pixels.csv",
-            "tables/explore/mean_images.csv",
-            "tables/explore/uniformity.csv",
-            "tables/explore/shortcuts.csv",
-            "tables/explore/normalisation.csv",
-            *expand("tables/ablate/{study}.csv", study=STUDIES),
-            "tables/ablate/data.csv",
-            *expand("tables/tune/{model}.csv", model=MODELS),
-            *expand(
-                "tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]
-            ),
-            *expand(
-                "tables/train/{model}_{table}.csv",
-                model=MODELS,
-                table=["initial", "smoothness", "gap", "heldout", "final", "model"],
-            ),
-            "tables/train/baseline_layers.csv",
-            *expand("tables/train/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
-            "tables/finetune/attempts.csv",
-            "tables/finetune/model.csv",
-            "tables/finetune/heldout.csv",
-            "tables/evaluate/thresholds.csv",
-            "tables/evaluate/test_metrics.csv",
-            "tables/evaluate/confusion.csv",
-            "tables/evaluate/ledger.csv",
-            "tables/evaluate/calibration.csv",
-            "tables/evaluate/val_test.csv",
-            "tables/evaluate/compare.csv",
-            *EXTERNAL_TABLES,
-            *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
-            "tables/gradcam/groups.csv",
-            "tables/gradcam/regions.csv",
-            "tables/gradcam/differences.csv",
-            "tables/gradcam/classes.csv",
-            *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
-        ],
-        figures=[
-            "figures/explore/classes.pdf",
-            "figures/explore/samples.pdf",
-            "figures/explore/intensities.pdf",
-            "figures/explore/images.pdf",
-            "figures/explore/pixels.pdf",
-            "figures/explore/shortcuts.pdf",
-            "figures/explore/normalisation.pdf",
-            "figures/explore/augmentation.pdf",
-            *expand("figures/ablate/{study}.pdf", study=STUDIES),
-            "figures/ablate/data.pdf",
-            *expand("figures/tune/baseline{view}.pdf", view=["", "_progress", "_importance"]),
-            "figures/tune/transfer.pdf",
-            *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
-            "figures/train/compare.pdf",
-            "figures/finetune/finetune.pdf",
-            "figures/evaluate/confusion.pdf",
-            *expand("figures/evaluate/{figure}.pdf", figure=["curves", "reliability", "samples"]),
-            *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
-            *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
-        ],
+        tables=[*TABLES, "tables/report/cost_stages.csv"],
+        figures=FIGURES,
     output:
         pdf=report("report/report.pdf", category="article"),
         trace=shown("tables/report/trace.csv"),
