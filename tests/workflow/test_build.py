@@ -61,3 +61,30 @@ def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):
     assert "training.epoch: unknown key" in output
     assert "did you mean training.epochs?" in output
     assert "Traceback" not in output
+
+
+def test_the_diagram_of_the_readme_is_the_graph_of_the_rules(built):
+    rules = {}  # {file: rule}
+    for job, (_, outputs) in built.graph().items():
+        rules |= dict.fromkeys(outputs, job.split()[0])
+    edges = {
+        (rules[file], job.split()[0]) for job, (inputs, _) in built.graph().items() for file in inputs if file in rules
+    }
+    drawn = set()
+    diagram = re.search(r"```mermaid\n(.*?)```", (built.checkout / "README.md").read_text(), flags=re.DOTALL)[1]
+    for before, after in re.findall(r"^ +(\w+) --> (.+)$", diagram, flags=re.MULTILINE):
+        drawn |= {(before, rule) for rule in after.split(" & ")}
+    # Figures, the notebook and the cost table are left out of it, and what follows from other arrows.
+    shown = {rule for edge in drawn for rule in edge}
+    assert {rule for rule in set(rules.values()) - shown if not rule.endswith("_figures")} == {
+        "notebook",
+        "report_cost",
+    }
+    assert {edge for edge in leads_to(edges) if set(edge) <= shown} == leads_to(drawn)
+
+
+def leads_to(edges):
+    """All pairs of which the second is reached from the first."""
+    while further := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
+        edges = edges | further
+    return edges
