@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 import yaml
 from scipy.special import expit
 from sklearn import metrics as reference
@@ -487,3 +488,18 @@ def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
     layer = final.get_layer("normalisation")
     assert layer(data["train"].values.astype(np.float32)).numpy().mean() == pytest.approx(0, abs=1e-4)
     assert not (tmp_path / "backups" / "final.npz").exists()
+
+
+def test_a_cpu_without_bfloat16_computes_in_float32_and_says_so_once(tmp_path, monkeypatch, caplog):
+    def options():
+        with runtime.mixed_precision({"mixed_precision": True}):
+            return tf.config.optimizer.get_experimental_options()
+
+    caplog.set_level("INFO", "pipeline")
+    for flags, expected in {"sse2 avx512_bf16": True, "sse2 avx2": False}.items():
+        cpu = tmp_path / flags
+        cpu.write_text(f"flags : {flags}\n")
+        monkeypatch.setattr(runtime, "CPU", cpu)
+        assert options()[runtime.BFLOAT16] is expected
+        options()
+        assert caplog.text.count("no bfloat16 instructions") == (not expected)

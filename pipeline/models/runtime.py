@@ -1,6 +1,8 @@
 """How TensorFlow computes: threads, determinism, mixed precision."""
 
 import contextlib
+import functools
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from pipeline.command import log
 
 BFLOAT16 = "auto_mixed_precision_onednn_bfloat16"
 FLOAT16 = "auto_mixed_precision"
+CPU = Path("/proc/cpuinfo")
 
 
 def start(compute):
@@ -32,14 +35,8 @@ def mixed_precision(compute):
     In training that is twice the speed. Results that are reported are computed in float32: outside of it, or within it
     under `float32`.
     """
-    options = {BFLOAT16: False, FLOAT16: False}
-    if compute["mixed_precision"] and has_gpu():
-        options[FLOAT16] = True
-    elif compute["mixed_precision"] and _cpu_has_bfloat16():
-        options[BFLOAT16] = True
-    elif compute["mixed_precision"]:
-        log.info("compute.mixed_precision: this CPU has no bfloat16 instructions; computing in float32")
-    with _options(options):
+    wanted = compute["mixed_precision"]
+    with _options({FLOAT16: wanted and has_gpu(), BFLOAT16: wanted and not has_gpu() and _cpu_has_bfloat16(CPU)}):
         yield
 
 
@@ -63,10 +60,11 @@ def _options(options):
         tf.config.optimizer.set_experimental_options(before)
 
 
-def _cpu_has_bfloat16():
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = file.read()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+@functools.cache
+def _cpu_has_bfloat16(cpu):
+    """Whether it has, by the file that describes it; if not, that is said once."""
+    flags = cpu.read_text() if cpu.exists() else ""
+    found = "avx512_bf16" in flags or "amx_bf16" in flags
+    if not found:
+        log.info("compute.mixed_precision: this CPU has no bfloat16 instructions; computing in float32")
+    return found
