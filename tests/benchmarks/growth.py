@@ -1,0 +1,146 @@
+"""CPU time and memory against the number of images: python -m tests.benchmarks.growth BUILD ARCHIVE FOLDER
+
+The stages data, explore and features (one view) and one training epoch of the baseline, each by its Snakemake target,
+on 1,000 to 16,000 images. These are seeded crops and warps of the images of ARCHIVE, each different enough to be no
+near-duplicate of another, marked as generated and good for nothing but their cost; archives and builds are written to
+FOLDER, a new one outside the checkout. The report reads tables and figures and no image: what it took in the finished
+build BUILD stands for all sizes.
+
+What a stage takes on SMALLEST images, start-up for the most part, is taken off before the exponent e of
+CPU time ~ images^e is fitted, and that of memory. Expected: 1, or less.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from pipeline.data import find_images
+from pipeline.images.archive import open_source
+from pipeline.images.decode import decode
+from tests import phantoms
+from tests.benchmarks import common
+
+SMALLEST, SIZES = 200, [1000, 2000, 4000, 16000]
+SPLITS = ["train"] * 14 + ["val"] * 3 + ["test"] * 3  # of each twenty images
+# The backbone's weights are random: its cost does not depend on them.
+OVERLAY = {
+    "demo": True,
+    "dataset": {"path": "images.zip"},
+    "transfer": {"weights": "random", "views": 1},
+    "training": {"epochs": 1},
+}
+UNTIMED = ["results/features/backbone.keras"]
+STAGES = {
+    "data": ["tables/data/index.csv"],
+    "explore": ["tables/explore/sizes.csv"],
+    "features": ["results/features/train.npy", "results/features/val.npy"],
+    "training epoch": ["tables/train/baseline_initial.csv"],
+}
+
+
+def main():
+    build, archive, folder = arguments()
+    write_archives(archive, folder)
+    rows = []
+    for size in [SMALLEST, *SIZES]:
+        place = folder / str(size)
+        (place / "overlay.yaml").write_text(json.dumps(OVERLAY))  # JSON is YAML
+        snakemake(UNTIMED, place)  # not counted: it does not depend on the images
+        for stage, targets in STAGES.items():
+            seconds, megabytes = snakemake(targets, place)
+            rows.append({"stage": stage, "images": size, "CPU s": seconds, "MB": megabytes})
+            if stage == "data":
+                check_copies(place)
+    table = pd.DataFrame(rows)
+    for quantity in ("CPU s", "MB"):
+        wide = table.pivot(index="stage", columns="images", values=quantity).loc[list(STAGES)]
+        print(f"{quantity}\n{wide.assign(exponent=wide.apply(exponent, axis=1)).round(2).to_string()}\n")
+    (report,) = pd.read_csv(build / "results/benchmarks/report.tsv", sep="\t").to_dict("records")
+    print(f"report, at any number: {report['cpu_time']:.3g} CPU s, {report['max_rss']:.0f} MB")
+
+
+def arguments():
+    command = common.parser(__doc__)
+    command.add_argument("archive", type=Path, metavar="ARCHIVE", help="archive or folder of images, only read")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="new folder for archives and builds")
+    given = command.parse_args()
+    folder = given.folder.resolve()
+    if folder.exists() or folder.is_relative_to(common.ROOT):
+        command.error(f"{folder}: exists or is in the checkout; name a new folder outside of it")
+    return given.build, given.archive, folder
+
+
+def write_archives(archive, folder):
+    """FOLDER/SIZE/images.zip for each size: the first images of one and the same series."""
+    source = open_source(archive)
+    images, members = find_images(archive, source, common.settings()["dataset"]["classes"])
+    images = images.sample(frac=1, random_state=0).to_dict("records")
+    members = {member.name: member for member in members}
+    zips = {}
+    for size in [SMALLEST, *SIZES]:
+        (folder / str(size)).mkdir(parents=True)
+        zips[size] = zipfile.ZipFile(folder / str(size) / "images.zip", "w")
+    for number in range(max(SIZES)):
+        image = images[number % len(images)]
+        grey, _ = decode(source.read(members[image["file"]]))
+        name = f"{SPLITS[number % len(SPLITS)]}/{image['label']}/{number}.png"
+        content = phantoms.png(warped(grey, np.random.default_rng(number)))
+        for size, file in zips.items():
+            if number < size:
+                file.writestr(name, content)
+    for file in zips.values():
+        file.close()
+
+
+def warped(grey, random):
+    """A quadrilateral of the image, each corner drawn from near its own, stretched to the whole: (height, width)."""
+    height, width = grey.shape
+    # Upper left, lower left, lower right, upper right, as Pillow takes them.
+    corners = np.array([[0, 0], [0, 1], [1, 1], [1, 0]])
+    inwards = random.uniform(0, 0.4, (4, 2))
+    places = np.abs(corners - inwards) * [width, height]
+    return Image.fromarray(grey).transform(
+        (width, height), Image.Transform.QUAD, places.ravel().tolist(), Image.Resampling.BILINEAR
+    )
+
+
+def check_copies(folder):
+    """The warps are no near-duplicates of each other: none was dropped."""
+    (found,) = pd.read_csv(folder / "tables/data/duplicates_summary.csv").to_dict("records")
+    if found["dropped"]:
+        sys.exit(f"{folder}: {found['dropped']} images dropped as copies; expected none: warp them more (`warped`)")
+
+
+def snakemake(targets, folder):
+    """CPU seconds and peak memory (MB) of one call of Snakemake, its jobs included."""
+    command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", common.ROOT / "Snakefile", "--cores", "1"]
+    overlay = folder / "overlay.yaml"
+    command += ["--directory", folder, *(["--configfile", overlay] if overlay.exists() else [])]
+    with open(folder / "snakemake.log", "w") as log:
+        process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT)
+        # Of the process and all that it waited for; Linux counts memory in kB.
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit((folder / "snakemake.log").read_text())
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+
+
+def exponent(values):
+    """e of values ~ images^e, both without those of the smallest set."""
+    base, *rest = values
+    rest = np.array(rest) - base
+    if (rest <= 0).any():
+        return np.nan  # no growth to speak of
+    return np.polyfit(np.log(np.array(SIZES) - SMALLEST), np.log(rest), 1)[0]
+
+
+if __name__ == "__main__":
+    main()
