@@ -1,3 +1,8 @@
+localrules:
+    ablate_figures,
+    ablate_data_figures,
+
+
 rule ablate_images:
     """Train or val again, decoded at another size; only files of that split's index are read."""
     input:

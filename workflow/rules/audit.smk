@@ -1,6 +1,12 @@
 AUDIT_SIZE = config["ablate"]["image_size"]
 
 
+localrules:
+    audit_leakage,
+    audit_verdict,
+    audit_figures,
+
+
 rule audit:
     """What a network reaches that lacks what a diagnosis needs: every control with every seed, scored on val."""
     input:

@@ -4,6 +4,13 @@ LEDGER = "results/evaluate/ledger.csv"
 EXTERNAL_LEDGER = "results/evaluate/external_ledger.csv"
 
 
+localrules:
+    evaluate,
+    evaluate_calibration,
+    evaluate_compare,
+    evaluate_figures,
+
+
 rule predict_test:
     """The one look at the test split for each final model."""
     input:
@@ -155,6 +162,9 @@ if config["dataset"]["external"]:
             "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
             "--test {input.external[0]} --test-index {input.external_index} --settings {params.settings:q} "
             "--ledger {params.ledger} --logits {output.logits} --log {log}"
+
+    localrules:
+        evaluate_external,
 
     rule evaluate_external:
         """The metrics on the external set, beside those on the test split, at the same thresholds."""

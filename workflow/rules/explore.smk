@@ -1,3 +1,8 @@
+localrules:
+    explore_figures,
+    explore_inputs_figures,
+
+
 rule explore:
     """Task 1: sizes, classes, grey values, quality and samples of each split; splits and classes compared."""
     input:

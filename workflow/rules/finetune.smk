@@ -1,6 +1,11 @@
 FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune"]
 
 
+localrules:
+    finetune_gain,
+    finetune_figures,
+
+
 rule finetune:
     """The final transfer model unfrozen and trained end to end on train + val; kept or rejected by train alone."""
     input:

@@ -1,3 +1,7 @@
+localrules:
+    gradcam_figures,
+
+
 rule gradcam:
     """Task 4: Grad-CAM of the better final model on all test images, by groups of verdicts."""
     input:

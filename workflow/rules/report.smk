@@ -38,6 +38,11 @@ EXTERNAL_TABLES = (
 )
 
 
+localrules:
+    report_cost,
+    report,
+
+
 # What the article reads and shows.
 TABLES = [
     "tables/explore/sizes.csv",

@@ -1,6 +1,11 @@
 from pipeline.render.submission import code_files
 
 
+localrules:
+    submission_check,
+    submission,
+
+
 rule submission_check:
     """Whether the article may be handed in; a rule of its own, so that its reasons stand by themselves."""
     input:

@@ -6,6 +6,13 @@ NETWORKS = expand(
 )
 
 
+localrules:
+    train_curves,
+    train_compare,
+    train_figures,
+    train_compare_figures,
+
+
 rule train_initial:
     """The initial run: starting hyperparameters, all epochs, val held out, no early stopping."""
     input:

@@ -4,6 +4,13 @@ TUNE_MODELS = expand(
 )
 
 
+localrules:
+    tune_propose,
+    tune,
+    tune_select,
+    tune_figures,
+
+
 rule tune_propose:
     """The trials of a round, from the results of the rounds before, written down before any of them runs."""
     input:
