@@ -3,6 +3,7 @@
 #   setup.sh python   .venv anew, with what requirements.txt pins
 #   setup.sh tex      latexmk and the packages of report/preamble.tex, where they are missing
 #   setup.sh poppler  pdftotext and pdfinfo, which only tests use, where they are missing
+#   setup.sh slurm    Slurm's daemons and munge, which tests run as root, where they are missing
 # System packages are installed as root on Debian and its kin alone; elsewhere a line says what to install.
 set -eu
 
@@ -93,6 +94,12 @@ set_up_tex() {
 set_up_poppler() {
     { has pdftotext && has pdfinfo; } || { can_install && install poppler-utils; } ||
         echo "poppler (pdftotext, pdfinfo) is not installed: the tests that read a PDF are skipped"
+}
+
+set_up_slurm() {
+    [ "$(id -u)" = 0 ] || fail "a Slurm of one's own runs only as root"
+    { has slurmctld && has slurmd && has munged; } || { can_install && install slurm-wlm munge; } ||
+        fail "Slurm (slurmctld, slurmd, munged) is not installed"
 }
 
 "set_up_$1"
