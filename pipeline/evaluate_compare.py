@@ -36,16 +36,20 @@ def evaluate_compare(predictions: Path, val_predictions: list[Path], val_test: P
 def val_test_row(val, test):
     """AUC of held-out models on val and of the final model on test: both, and their difference, test less val.
 
-    The two sets of images are independent; a large difference means a fault. p is that of a normal test with DeLong's
-    variances. Selection on val makes val look a little better than it is.
+    The two sets of images are independent; a large difference means a fault. p is that of the test that the interval
+    inverts. Selection on val makes val look a little better than it is.
     """
     runs = [labels_and_logits(run) for _, run in val.groupby("seed")]
-    val_auc, val_interval, val_variance = mean_auc(runs)
     labels, logits = labels_and_logits(test)
-    test_auc, test_interval = metrics.auc(labels, logits), intervals.auc_interval(labels, logits)
-    difference, (low, high) = comparisons.independent((val_auc, val_interval), (test_auc, test_interval))
-    error = np.sqrt(val_variance + intervals.auc_variance(labels, logits))
-    p = 2 * norm.sf(abs(difference) / error) if error else float(difference == 0)
+    test_auc = metrics.auc(labels, logits)
+
+    def interval(level):
+        test_interval = intervals.auc_interval(labels, logits, level)
+        return comparisons.independent(mean_auc(runs, level), (test_auc, test_interval))[1]
+
+    val_auc, val_interval = mean_auc(runs)
+    test_interval = intervals.auc_interval(labels, logits)
+    low, high = interval(intervals.LEVEL)
     return {
         "seeds": len(runs),
         "val_auc": val_auc,
@@ -54,15 +58,15 @@ def val_test_row(val, test):
         "test_auc": test_auc,
         "test_ci_low": test_interval[0],
         "test_ci_high": test_interval[1],
-        "difference": difference,
+        "difference": test_auc - val_auc,
         "ci_low": low,
         "ci_high": high,
-        "p": p,
+        "p": comparisons.inverted(interval),
     }
 
 
-def mean_auc(runs):
-    """Mean AUC of several models on the same images: value, interval as that of one AUC, variance.
+def mean_auc(runs, level=intervals.LEVEL):
+    """Mean AUC of several models on the same images: value, interval as that of one AUC.
 
     DeLong's variance of the mean, by the mean placements of each image: what the models err in alike does not average
     out.
@@ -75,9 +79,9 @@ def mean_auc(runs):
     variance = sum(part.var(ddof=1) / len(part) for part in parts)
     area = float(parts[0].mean())
     if variance == 0:
-        return area, intervals.auc_interval(*runs[0]), 0.0
-    half = norm.ppf((1 + intervals.LEVEL) / 2) * np.sqrt(variance) / (area * (1 - area))
-    return area, (float(expit(logit(area) - half)), float(expit(logit(area) + half))), float(variance)
+        return area, intervals.auc_interval(*runs[0], level)
+    half = norm.ppf((1 + level) / 2) * np.sqrt(variance) / (area * (1 - area))
+    return area, (float(expit(logit(area) - half)), float(expit(logit(area) + half)))
 
 
 def compare_rows(baseline, transfer):

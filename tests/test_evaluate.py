@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
-from scipy.stats import binomtest
+from scipy.special import expit, logit
+from scipy.stats import binomtest, norm
 from sklearn import metrics as reference
 
 from pipeline.evaluate import SAMPLES, evaluate, val_threshold
@@ -19,7 +19,7 @@ from pipeline.images import cache
 from pipeline.models import runtime
 from pipeline.models.fitting import weights_sha256
 from pipeline.predict_test import predict_test, record
-from pipeline.statistics import calibration, intervals
+from pipeline.statistics import calibration, comparisons, intervals
 from pipeline.vocabulary import LABELS, MODELS
 
 runtime.start({"threads": 2})
@@ -259,7 +259,8 @@ def test_val_against_test_of_one_seed():
         interval = intervals.auc_interval(labels, table["logit"].to_numpy())
         assert (row[f"{name}_ci_low"], row[f"{name}_ci_high"]) == pytest.approx(interval)
     assert row["difference"] == pytest.approx(row["test_auc"] - row["val_auc"])
-    assert row["ci_low"] < row["difference"] < row["ci_high"] and (row["p"] < 0.05) == (row["ci_low"] > 0)
+    assert row["ci_low"] < row["difference"] < row["ci_high"]
+    assert (row["p"] < 0.05) == (row["ci_low"] > 0 or row["ci_high"] < 0)
 
 
 def test_held_out_models_that_err_alike_are_no_more_certain_than_one():
@@ -267,16 +268,30 @@ def test_held_out_models_that_err_alike_are_no_more_certain_than_one():
     rng = np.random.default_rng(0)
     logits = rng.normal(1.5 * labels, 1)
     alike, one = mean_auc([(labels, logits)] * 3), mean_auc([(labels, logits)])
-    assert alike[0] == pytest.approx(one[0]) and alike[2] == pytest.approx(one[2])
+    assert alike[0] == pytest.approx(one[0]) and alike[1] == pytest.approx(one[1])
     apart = mean_auc([(labels, rng.normal(1.5 * labels, 1)) for _ in range(3)])
-    assert apart[2] < 0.6 * one[2]
+    assert deviation(*apart) < 0.8 * deviation(*one)
     # The variance of the mean of three AUCs, found by drawing the images again.
     scores = rng.normal(1.5 * labels + rng.normal(size=120), 1, (3, 120))
     drawn = []
     for _ in range(2000):
         places = np.concatenate([rng.choice(np.flatnonzero(labels == label), 60) for label in (0, 1)])
         drawn.append(np.mean([reference.roc_auc_score(labels[places], row[places]) for row in scores]))
-    assert mean_auc([(labels, row) for row in scores])[2] == pytest.approx(np.var(drawn), rel=0.15)
+    assert deviation(*mean_auc([(labels, row) for row in scores])) == pytest.approx(np.std(drawn), rel=0.08)
+
+
+def deviation(area, ends):
+    """The standard deviation of an AUC, from its interval on the logit scale."""
+    return np.diff(logit(ends)).item() / 2 / norm.ppf(0.975) * area * (1 - area)
+
+
+@pytest.mark.parametrize("difference", [-0.03, 0.0, 0.004, 0.02, 1.0])
+def test_p_is_that_of_the_test_which_the_interval_inverts(difference):
+    def interval(level):
+        half = norm.ppf((1 + level) / 2) * 0.01
+        return difference - half, difference + half
+
+    assert comparisons.inverted(interval) == pytest.approx(2 * norm.sf(abs(difference) / 0.01), abs=1e-8)
 
 
 def test_models_are_compared_on_the_same_images(evaluated):

@@ -437,11 +437,9 @@ def paired(tables, low, high, p=0.5, metrics=("auc", "accuracy", "sensitivity", 
         change(tables, "evaluate/compare", "p", p, metric=metric)
 
 
-def heat(tables, region, low, high, name=None):
-    """Set the lift of a region in true covid images; `name`: what the region is called."""
-    interval(
-        tables, "gradcam/regions", low, high, ends=("lift_ci_low", "lift_ci_high"), region=region, group="true covid"
-    )
+def heat(tables, region, low, high, name=None, group="true covid"):
+    """Set the lift of a region in the images of a group; `name`: what the region is called."""
+    interval(tables, "gradcam/regions", low, high, ends=("lift_ci_low", "lift_ci_high"), region=region, group=group)
     for table in ("gradcam/regions", "gradcam/differences") if name else ():
         change(tables, table, "region", name, region=region)
 
@@ -877,6 +875,7 @@ def scenarios():
         interval(tables, "evaluate/val_test", -0.05, -0.01, -0.03)
         heat(tables, "lungs", 0.5, 0.7)
         heat(tables, "corners", 1.1, 1.3)
+        heat(tables, "border", 1.1, 1.3, group="true normal")
         interval(tables, "gradcam/differences", -0.02, 0.02, 0)
         interval(tables, "gradcam/differences", 0.02, 0.1, 0.06, first="missed covid")
         trust(tables, "baseline", "deletion, random less hottest", -0.1, 0.1)
@@ -891,6 +890,7 @@ def scenarios():
         change(tables, "ablate/optimizer", "ci_low", 0.001, variant="sgd")
         paired(tables, -0.02, 0.02)
         paired(tables, 0.01, 0.02, metrics=["specificity"])
+        heat(tables, "border", 1.1, 1.3, group="true normal")
         heat(tables, "border", 1.1, 1.3)
         heat(tables, "corners", 1.1, 1.3)
         change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
@@ -1105,7 +1105,7 @@ def is_text(node):
             "the data has no masks of the lungs; a central region of the film",
             "the central region holds",
             "so that the maps do not single out the central region",
-            "the border gets more than their share as well",
+            "in true covid-19 images the border gets more than its share",
             "test is easier than val",
             "without any learning, and should not be believed",
             "hardly differ in mean brightness",

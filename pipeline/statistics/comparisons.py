@@ -81,3 +81,20 @@ def independent(first, second):
     (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
     low = b - a - np.hypot(b - b_low, a_high - a)
     return b - a, (float(low), float(b - a + np.hypot(b_high - b, a - a_low)))
+
+
+def inverted(interval):
+    """p of the two-sided test of no difference that an interval inverts: 1 less the level at which it reaches 0.
+
+    Args:
+        interval: a function of the level that gives (low, high), wider with it.
+    """
+
+    def beyond(level):
+        low, high = interval(level)
+        return min(-low, high)
+
+    least, greatest = 1e-9, 1 - 1e-9
+    if beyond(least) >= 0:
+        return 1.0
+    return 1 - float(brentq(beyond, least, greatest)) if beyond(greatest) > 0 else 0.0
