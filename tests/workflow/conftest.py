@@ -33,6 +33,7 @@ class Build:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            timeout=1800,
         )
         assert not check or done.returncode == 0, done.stdout
         return done.stdout
