@@ -69,14 +69,14 @@ def jobs_of_rules(wildcards):
         "candidate": TUNE_CANDIDATES,
     }
     jobs = {}
-    for rule in workflow.rules:
-        stage = Path(rule.snakefile).stem
-        if rule.name == "tune_trials":
-            jobs[stage][rule.name] = [f"tune_trials_{Path(job).name}" for job in trials]
-        elif rule.benchmark and stage not in {"notebook", "report", "submission"}:
+    for each in workflow.rules:
+        stage = Path(each.snakefile).stem
+        if each.name == "tune_trials":
+            jobs[stage][each.name] = [f"tune_trials_{Path(job).name}" for job in trials]
+        elif each.benchmark and stage not in {"notebook", "report", "submission"}:
             # Without the constraints of the wildcards.
-            names = re.sub(r"{(\w+),[^{}]*}", r"{\1}", Path(rule.benchmark).stem)
-            jobs.setdefault(stage, {})[rule.name] = sorted(expand(names, **values))
+            names = re.sub(r"{(\w+),[^{}]*}", r"{\1}", Path(each.benchmark).stem)
+            jobs.setdefault(stage, {})[each.name] = sorted(expand(names, **values))
     return json.dumps(jobs)
 
 
