@@ -1,5 +1,6 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
+import functools
 import hashlib
 import json
 import re

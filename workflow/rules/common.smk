@@ -16,6 +16,9 @@ problems = settings.check(config, ROOT / "workflow/schemas/config.schema.yaml")
 if problems:
     raise WorkflowError("The configuration is not valid:", *problems)
 
+# Several rules state it, and each asks for it anew.
+archive_digest = functools.cache(archive.digest)
+
 # Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory.
 # TensorFlow's C++ side would report every missing accelerator.
 INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
@@ -145,7 +148,7 @@ def dataset(wildcards):
 def dataset_digest(wildcards):
     """Digest of the archive's content: a touched archive is no new data."""
     try:
-        return archive.digest(dataset_path())
+        return archive_digest(dataset_path())
     except InputError:
         return "unreadable"  # the stage itself says what is wrong with it
 
@@ -161,7 +164,7 @@ def external(wildcards):
 
 def external_digest(wildcards):
     try:
-        return archive.digest(dataset_path("external"))
+        return archive_digest(dataset_path("external"))
     except InputError:
         return "unreadable"  # the stage itself says what is wrong with it
 
