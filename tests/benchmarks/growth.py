@@ -121,8 +121,7 @@ def check_copies(folder):
 def snakemake(targets, folder):
     """CPU seconds and peak memory (MB) of one call of Snakemake, its jobs included."""
     command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", common.ROOT / "Snakefile", "--cores", "1"]
-    overlay = folder / "overlay.yaml"
-    command += ["--directory", folder, *(["--configfile", overlay] if overlay.exists() else [])]
+    command += ["--directory", folder, "--configfile", folder / "overlay.yaml"]
     with open(folder / "snakemake.log", "w") as log:
         process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT)
         # Of the process and all that it waited for; Linux counts memory in kB.

@@ -33,7 +33,7 @@ class Build:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=1800,
+            timeout=1800,  # longer than any of these builds: one that hangs fails
         )
         assert not check or done.returncode == 0, done.stdout
         return done.stdout
