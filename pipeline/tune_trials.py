@@ -37,7 +37,7 @@ def trials(
     examples = inputs.read(train, train_index), inputs.read(val, val_index)
     rows, seconds, kept = [], [], []
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
-        log.info("trial %s", ", ".join(f"{name} {value}" for name, value in trial.items()))
+        log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
         start = time.perf_counter()
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
         network, history = fit(model, trial, *examples, settings, trial["seed"], kept[-1])

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 
+import pandas as pd
+
 from tests.workflow.conftest import Build, build_anew
 
 
@@ -34,6 +36,12 @@ def test_the_report_alone_needs_neither_data_nor_models_nor_tensorflow(built, tm
     assert "jinja2" in output
     assert "tensorflow" not in output.split("jinja2")[0] + output.split("jinja2")[-1]
     assert (tmp_path / "report/report.pdf").read_bytes() == (built.folder / "report/report.pdf").read_bytes()
+
+
+def test_the_cost_counts_each_job_once(built):
+    jobs = [file.stem for file in built.folder.glob("results/benchmarks/*.tsv")]
+    before_the_article = [job for job in jobs if job.split("_")[0] not in {"notebook", "report", "submission"}]
+    assert pd.read_csv(built.folder / "tables/report/cost.csv")["jobs"].sum() == len(before_the_article) > 50
 
 
 def test_the_html_report_shows_every_figure_and_table_and_needs_no_network(built):

@@ -65,7 +65,7 @@ def jobs_of_rules(wildcards):
     values = {
         "model": MODELS,
         "split": ["train", "val"],
-        "study": [*STUDIES, "data"],
+        "study": STUDIES,
         "run": ["initial", "final"],
         "size": {config["ablate"]["image_size"], *config["ablate"]["variants"]["resolution"]},
         "round": range(1, config["tune"]["rounds"] + 1),
