@@ -11,7 +11,7 @@ CONFIG =
 CORES = all
 
 python = .venv/bin/python
-snakemake = $(python) -m snakemake --cores $(CORES)
+snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
 
 # A path made absolute, spaces and all (so not by make's own functions): "|" marks its start.
 absolute = $(subst |,$(CURDIR)/,$(subst |~/,$(HOME)/,$(subst |/,/,|$(1))))
@@ -21,13 +21,15 @@ settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))
   $(if $(WEIGHTS),$(call quoted,transfer={"weights": "$(call absolute,$(WEIGHTS))"}))
 overlay = --directory build/$(basename $(notdir $(firstword $(CONFIG)))) --configfile $(CONFIG)
 
-.PHONY: help report demo test lint format lock tex poppler
+.PHONY: help setup report demo test lint format lock tex poppler
 .DELETE_ON_ERROR:
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables of make report:'
 	@sed -n 's/^#   /  /p' Makefile
+
+setup: .venv/.ready ## the environment .venv alone; what follows makes it too
 
 report: tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
 	$(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))

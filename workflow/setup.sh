@@ -37,7 +37,7 @@ set_up_python() {
     rm -rf .venv
     echo "Setting up .venv from requirements.txt: some minutes, once."
     if has uv; then
-        uv venv --quiet --python "$version" .venv
+        uv venv --quiet --seed --python "$version" .venv
         uv pip install --python .venv/bin/python --require-hashes -r requirements.txt
     elif python=$(find_python "$version"); then
         "$python" -m venv .venv
