@@ -1,10 +1,10 @@
 """audit: does the model see disease, or the hospital? Controls that lack what a diagnosis needs, on train and val.
 
 One small network at one budget, that of the stage ablate, is trained with the same seeds on the whole image and on
-controls that leave something out (Maguolo & Nanni 2021; DeGrave et al. 2021); a gradient-boosted tree is given what is
-no picture at all. What such a control reaches, a score on the whole image does not prove. The lungs are those of the
-masks where the data has them, otherwise a stated central region stands in for them. Nothing is augmented: a shift would
-bring back what was blanked.
+controls that leave something out (Maguolo & Nanni 2021; DeGrave et al. 2021); gradient-boosted trees are given what
+knows no place in the image. What such a control reaches, a score on the whole image does not prove. The lungs are those
+of the masks where the data has them, otherwise a stated central region stands in for them. Nothing is augmented: a
+shift would bring back what was blanked.
 
 Reads   results/ablate/SPLIT_SIZE.npy, results/data/SPLIT_masks.npy and the indexes of train and val.
 Writes  tables/audit/controls_runs.csv (one row a run), controls.csv (one row a control) and controls_cost.csv.
@@ -34,10 +34,10 @@ CONTROLS = {
     "border_alone": "border alone",
     "thumbnail": "thumbnail",
     "outline": "outline of the lungs alone",
-    "no_content": "no image content",
+    "no_places": "grey values and file",
 }
 # These see no structure inside the lungs, or the central region: what they reach owes nothing to an opacity's shape.
-BLIND = ("inside_blanked", "border_alone", "outline", "no_content")
+BLIND = ("inside_blanked", "border_alone", "outline", "no_places")
 THUMBNAIL = 16  # pixels
 BINS = 16  # of the histogram of grey values
 NO_MASKS = "omitted: the data has no masks of the lungs"
@@ -64,7 +64,7 @@ def audit(
     for control in CONTROLS:
         if control == "outline" and region != regions.LUNGS:
             continue
-        if control == "no_content":
+        if control == "no_places":
             values, val_values = described(index, examples.values), described(val_table, held_out.values)
         else:
             values, val_values = seen(control, examples.values, inside), seen(control, held_out.values, val_inside)
@@ -72,7 +72,7 @@ def audit(
         scores[control] = []
         for seed in budget["seeds"]:
             start = time.perf_counter()
-            fit = boosted if control == "no_content" else network
+            fit = boosted if control == "no_places" else network
             scores[control].append(fit(chosen, val_values, seed, settings))
             costs.append({"control": control, "seed": seed, "seconds": time.perf_counter() - start})
             area = metrics.auc(held_out.labels, scores[control][-1])
@@ -82,7 +82,8 @@ def audit(
     pd.DataFrame(rows).to_csv(runs, index=False)
     pd.DataFrame(costs).to_csv(cost, index=False)
     scores = {control: np.stack(of_seeds) for control, of_seeds in scores.items()}
-    summary(held_out.labels, val_table["group"].to_numpy(), scores, region, settings).to_csv(table, index=False)
+    compared = summary(held_out.labels, val_table["group"].to_numpy(), scores, region, settings)
+    compared.assign(pixels=held_out.values.shape[1]).to_csv(table, index=False)
 
 
 def read(images, index, masks):
@@ -109,10 +110,10 @@ def seen(control, images, inside):
 
 
 def described(index, images):
-    """What is no image content: float (n, features).
+    """What knows no place in the image, but for the border: float (n, features).
 
     Size of the file, width, height, channels and bit depth as stored; mean grey value of the border and share of black
-    border; histogram of the grey values, which knows no place.
+    border; histogram of all grey values, those of the lungs with them, so that disease can show in it.
     """
     stored = index[["bytes", "width", "height", "bit_depth"]].to_numpy(float)
     channels = [Image.getmodebands(mode) for mode in index["mode"]]
@@ -158,7 +159,8 @@ def summary(labels, groups, scores, region, settings):
     Returns:
         control, name, region; blind: whether it sees no structure inside that region; seeds; value, ci_low, ci_high:
         the AUC; ratio with its interval, where the interval of the whole image's AUC lies above least_auc; status:
-        reference, defined, not defined or why the control was omitted; flagged: a ratio above flag; both limits.
+        reference, defined, not defined or why the control was omitted; flagged: a ratio that lies above flag with its
+        whole interval; both limits.
     """
     flag, least = settings["audit"]["flag"], settings["audit"]["least_auc"]
     drawn = shortcuts.bootstrap(labels, groups, scores, settings["seed"])
@@ -176,7 +178,7 @@ def summary(labels, groups, scores, region, settings):
             row["ratio"] = shortcuts.ratio(area, whole)
             ratios = shortcuts.ratio(drawn[control], drawn["whole"])
             row["ratio_ci_low"], row["ratio_ci_high"] = intervals.percentiles(ratios)
-            row["flagged"] = row["ratio"] > flag
+            row["flagged"] = row["ratio_ci_low"] > flag
         rows.append(row)
     columns = ["control", "name", "region", "blind", "seeds", "value", "ci_low", "ci_high"]
     columns += ["ratio", "ratio_ci_low", "ratio_ci_high", "status", "flagged", "flag", "least_auc"]

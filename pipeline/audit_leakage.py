@@ -103,9 +103,9 @@ def features(controls):
     if tested.empty:
         answer, how = "open: the whole image itself tells the classes apart too poorly", UNKNOWN
     elif flagged.empty:
-        answer, how = "not found: no control without the anatomy reaches the limit", TESTED
+        answer, how = "not found: no control without the anatomy is shown to reach the limit", TESTED
     else:
-        answer, how = f"yes: enough by itself is {', '.join(flagged['name'])}", TESTED
+        answer, how = f"yes: each suffices: {', '.join(flagged['name'])}", TESTED
     ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in zip(tested["name"], tested["ratio"], strict=True))
     return {
         "answer": answer,

@@ -137,9 +137,9 @@ def confusion_table(predictions):
 
 
 def choose_samples(predictions):
-    """The first right predictions of each class, then the first wrong ones, in the order of the file names."""
+    """The first right predictions of each class, then the first wrong ones of each, in the order of the file names."""
     right = predictions["label"] == predictions["predicted"]
-    return pd.concat([predictions[right].groupby("label").head(SAMPLES // 2), predictions[~right].head(SAMPLES)])
+    return pd.concat([predictions[right == kind].groupby("label").head(SAMPLES // 2) for kind in (True, False)])
 
 
 if __name__ == "__main__":

@@ -18,13 +18,23 @@ from pipeline.models import explain, runtime
 from pipeline.statistics import intervals
 from pipeline.vocabulary import LABELS, MODELS
 
+# (label, verdict), by the verdict, whose evidence a map shows.
 GROUPS = {
     "true covid": ("covid", "covid"),
+    "false alarm": ("normal", "covid"),
     "true normal": ("normal", "normal"),
     "missed covid": ("covid", "normal"),
-    "false alarm": ("normal", "covid"),
 }
-COMPARED = [("true covid", "true normal"), ("missed covid", "true covid"), ("false alarm", "true normal")]
+# Errors with right verdicts of the same predicted class: maps of the other explain another score.
+COMPARED = [("true covid", "true normal"), ("false alarm", "true covid"), ("missed covid", "true normal")]
+FEWEST = 10  # maps of a group: of fewer nothing is inferred
+# Of a region, parts of the side: height and width, of the border its depth; of the lungs' masks none.
+EXTENTS = {
+    regions.LUNGS: (np.nan, np.nan),
+    regions.CENTRAL: (regions.BOTTOM - regions.TOP, regions.RIGHT - regions.LEFT),
+    "border": (regions.BORDER, regions.BORDER),
+    "corners": (regions.CORNER, regions.CORNER),
+}
 
 
 def gradcam(
@@ -86,6 +96,7 @@ def gradcam(
             "layer": layer,
             "height": maps.shape[1],
             "width": maps.shape[2],
+            "fewest": FEWEST,
         }
     ).to_csv(groups, index=False)
     pd.DataFrame(region_rows(table, settings["seed"])).to_csv(region_table, index=False)
@@ -142,32 +153,37 @@ def region_names(table):
 
 
 def region_rows(table, seed):
-    """One row a group and region: area, mean share of heat and lift (share over area), with bootstrap intervals.
+    """One row a group and region: extent, area, mean share of heat and lift (share over area), with their intervals.
 
-    Empty maps have no heat to be shared; of groups with fewer than two maps no interval is given.
+    Empty maps have no heat to be shared; of groups with fewer than FEWEST maps no interval is given.
     """
     for group in GROUPS:
         members = table[(table["group"] == group) & ~table["empty"]]
         for region, name in region_names(table).items():
             row = {"group": group, "region": name, "images": len(members), "area": members[f"{region}_area"].mean()}
+            row["height"], row["width"] = EXTENTS[name]
             for measure, values in {
                 "share": members[region],
                 "lift": members[region] / members[f"{region}_area"],
             }.items():
-                low, high = intervals.bootstrap_mean(values.to_numpy(), seed)
+                enough = len(members) >= FEWEST
+                low, high = intervals.bootstrap_mean(values.to_numpy(), seed) if enough else (np.nan, np.nan)
                 row |= {measure: values.mean(), f"{measure}_ci_low": low, f"{measure}_ci_high": high}
             yield row
 
 
 def difference_rows(table, seed):
-    """One row a pair of groups and region: mean share of heat of the first less the second, with bootstrap interval."""
+    """One row a pair of groups and region: mean share of heat of the first less the second, with bootstrap interval.
+
+    Where either has fewer than FEWEST maps, neither is given.
+    """
     for first, second in COMPARED:
         members = table[table["group"].isin([first, second]) & ~table["empty"]]
         is_first = (members["group"] == first).to_numpy(float)
         for region, name in region_names(table).items():
             row = {"first": first, "second": second, "region": name}
             row |= {"difference": np.nan, "ci_low": np.nan, "ci_high": np.nan}
-            if min(is_first.sum(), (1 - is_first).sum()) >= 2:
+            if min(is_first.sum(), (1 - is_first).sum()) >= FEWEST:
                 values = members[region].to_numpy()
                 low, high = intervals.bootstrap(is_first, values, mean_difference, seed)
                 row |= {"difference": mean_difference(is_first, values), "ci_low": low, "ci_high": high}

@@ -80,9 +80,9 @@ def test_a_label_in_the_border_alone_is_flagged_there_and_nowhere_else(tmp_path)
     table = tables["table"].set_index("control")
     assert table.loc["whole", "status"] == "reference" and table.loc["whole", "ci_low"] > 0.6
     assert table.loc[["inside_blanked", "border_alone"], "flagged"].all()
-    assert not table.loc[["inside_alone", "no_content", "whole"], "flagged"].any()
+    assert not table.loc[["inside_alone", "no_places", "whole"], "flagged"].any()
     assert table.loc["inside_alone", "value"] < 0.7
-    assert (table["region"] == "central region").all()
+    assert (table["region"] == "central region").all() and (table["pixels"] == SIZE).all()
     assert table.loc["inside_blanked", "name"] == "central region blanked"
     assert table.loc["outline", "status"] == "omitted: the data has no masks of the lungs"
     assert table.loc["outline", ["value", "ratio", "ratio_ci_low"]].isna().all() and not table.loc["outline", "flagged"]
@@ -99,7 +99,7 @@ def test_a_label_in_the_lungs_alone_is_flagged_by_no_control_that_is_blind_to_th
     table = tables["table"].set_index("control")
     assert table.loc["whole", "ci_low"] > 0.6
     assert not table.loc[table["blind"], "flagged"].any()
-    assert table.index[table["blind"]].tolist() == ["inside_blanked", "border_alone", "outline", "no_content"]
+    assert table.index[table["blind"]].tolist() == ["inside_blanked", "border_alone", "outline", "no_places"]
     assert table.loc["inside_alone", "flagged"] and table.loc["thumbnail", "flagged"], "neither is blind to the lungs"
     assert (table["region"] == "lungs").all() and table.loc["inside_alone", "name"] == "lungs alone"
     assert table.loc["outline", "value"] == 0.5, "all outlines are alike"
@@ -132,7 +132,7 @@ def test_what_each_control_sees():
 @pytest.mark.parametrize(
     "cue", [{"bytes": 2000}, {"width": 512}, {"height": 512}, {"mode": "RGB"}, {"bit_depth": 16}, "border", "histogram"]
 )
-def test_the_tree_tells_classes_by_each_cue_that_is_no_content(cue):
+def test_the_tree_tells_classes_by_each_cue_that_knows_no_place(cue):
     rng, covid = np.random.default_rng(1), np.arange(120) % 2 == 0
     images = rng.integers(100, 156, (120, SIZE, SIZE)).astype(np.uint8)
     index = pd.DataFrame({"width": 256, "height": 256, "mode": "L", "bit_depth": 8, "bytes": 1000}, index=range(120))
@@ -160,7 +160,7 @@ def scored(*areas, count=400, runs=3):
     """Labels, groups of two, and scores of controls with about these AUCs."""
     rng = np.random.default_rng(5)
     labels = np.repeat([0.0, 1.0], count // 2)
-    names = ["whole", "border_alone", "no_content"]
+    names = ["whole", "border_alone", "no_places"]
     shifts = [np.sqrt(2) * {0.5: 0, 0.75: 0.6745, 0.95: 1.645}[area] for area in areas]
     scores = {name: rng.normal(size=(runs, count)) + shift * labels for name, shift in zip(names, shifts, strict=False)}
     return labels, np.arange(count) // 2, scores
@@ -177,13 +177,20 @@ def test_the_ratio_is_that_of_what_exceeds_chance():
     assert border["ratio"] == pytest.approx((border["value"] - 0.5) / (whole - 0.5))
     assert border["ratio_ci_low"] < border["ratio"] < border["ratio_ci_high"]
     assert 0.45 < border["ratio"] < 0.65 and not border["flagged"]
-    assert rows(*scored(0.95, 0.75, 0.5), flag=0.4).loc["border_alone", "flagged"]
-    assert table.loc["no_content", "ratio_ci_low"] < 0 < table.loc["no_content", "ratio_ci_high"]
+    assert table.loc["no_places", "ratio_ci_low"] < 0 < table.loc["no_places", "ratio_ci_high"]
+
+
+def test_a_control_is_flagged_when_its_whole_interval_lies_above_the_limit():
+    border = rows(*scored(0.95, 0.75, 0.5)).loc["border_alone"]
+    between = (border["ratio_ci_low"] + border["ratio"]) / 2
+    for limit, flagged in ((border["ratio_ci_low"] - 0.01, True), (between, False)):
+        assert border["ratio"] > limit
+        assert rows(*scored(0.95, 0.75, 0.5), flag=limit).loc["border_alone", "flagged"] == flagged
 
 
 def test_without_a_whole_image_above_the_limit_no_ratio_is_defined():
     for table in (rows(*scored(0.5, 0.75, 0.5)), rows(*scored(0.75, 0.75, 0.5), least_auc=0.75)):
-        assert table.loc[["border_alone", "no_content"], "status"].eq("not defined").all()
+        assert table.loc[["border_alone", "no_places"], "status"].eq("not defined").all()
         assert table[["ratio", "ratio_ci_low", "ratio_ci_high"]].isna().all(axis=None) and not table["flagged"].any()
         assert table.loc["border_alone", "value"] > 0.6
 
@@ -390,7 +397,7 @@ def test_all_eight_types_are_answered_with_how_it_is_known(tmp_path):
     assert (
         table.loc["L1.4", "answer"].startswith("no: ") and "1 near pairs of 4 images" in table.loc["L1.4", "evidence"]
     )
-    assert table.loc["L2", "answer"] == "yes: enough by itself is border alone"
+    assert table.loc["L2", "answer"] == "yes: each suffices: border alone"
     assert table.loc["L3.2", "answer"] == "open: the films name no patients"
     assert table.notna().all(axis=None)
 
@@ -420,7 +427,13 @@ CONTROLS_TABLE = {
     "whole": (0.97, 0.95, 0.98, np.nan, False),
     "inside_blanked": (0.96, 0.94, 0.97, 0.98, True),
     "border_alone": (0.92, 0.9, 0.94, 0.89, True),
-    "no_content": (0.9, 0.87, 0.92, 0.85, True),
+    "no_places": (0.9, 0.87, 0.92, 0.85, True),
+}
+CROPS = {  # by model and class: flipped, its interval
+    ("baseline", "covid"): (0.03, 0.01, 0.08),
+    ("baseline", "normal"): (0.66, 0.62, 0.71),
+    ("transfer", "covid"): (0.02, 0.01, 0.06),
+    ("transfer", "normal"): (0.42, 0.37, 0.46),
 }
 
 
@@ -428,27 +441,34 @@ def stated(
     folder,
     region="central region",
     changed=None,
-    flips=((0.4, 0.3, 0.5), (0.1, 0.05, 0.2)),
-    crops=((0.02, 0.01, 0.06), (0.42, 0.37, 0.46)),
+    flips=(0.17, 0.12, 0.24),
+    crops=None,
     marks=(0.2, 0.6),
 ):
-    """{topic: row of the verdicts} from made-up tables; `changed` replaces (value, low, high, ratio, flagged)."""
+    """{topic: row of the verdicts} from made-up tables.
+
+    Args:
+        changed: {control: (value, low, high, ratio, flagged)}; the interval of the ratio is 0.04 to either side.
+        flips: share of the transfer model's covid verdicts that blanking `region` flips, with its interval.
+        crops: what differs from CROPS.
+    """
     controls = pd.DataFrame(
         [
             {"control": name, "name": name, "region": region, "blind": name != "whole", "value": value, "ci_low": low,
-             "ci_high": high, "ratio": ratio, "flagged": flagged,
+             "ci_high": high, "ratio": ratio, "ratio_ci_low": ratio - 0.04, "ratio_ci_high": ratio + 0.04,
+             "flagged": flagged, "flag": 0.8,
              "status": "not defined" if np.isnan(ratio) else "defined"}
             for name, (value, low, high, ratio, flagged) in (CONTROLS_TABLE | (changed or {})).items()
         ]
     )  # fmt: skip
     edits = pd.DataFrame(
         [
-            {"model": "transfer", "edit": edit, "label": label, "region": region, "flipped": share,
-             "flipped_ci_low": low, "flipped_ci_high": high}
-            for (edit, label), (share, low, high) in zip(
-                [("inside", "covid"), ("edges", "covid"), ("crop", "covid"), ("crop", "normal")], (*flips, *crops),
-                strict=True,
-            )
+            {"model": model, "edit": edit, "label": label, "region": region, "flipped": share, "flipped_ci_low": low,
+             "flipped_ci_high": high}
+            for (model, edit, label), (share, low, high) in {
+                ("transfer", "inside", "covid"): flips,
+                **{(model, "crop", label): shares for (model, label), shares in (CROPS | (crops or {})).items()},
+            }.items()
         ]
     )  # fmt: skip
     markers = pd.DataFrame(
@@ -465,31 +485,37 @@ def stated(
     return pd.read_csv(folder / "new/verdict.csv").set_index("topic")
 
 
-def not_flagged(value, low):
-    return {name: (value, low, value + 0.02, 0.1, False) for name in ("inside_blanked", "border_alone", "no_content")}
+def not_flagged(value, low, ratio=0.1):
+    return {name: (value, low, value + 0.02, ratio, False) for name in ("inside_blanked", "border_alone", "no_places")}
 
 
-UNDEFINED = {name: (0.7, 0.65, 0.75, np.nan, False) for name in ("inside_blanked", "border_alone", "no_content")}
+UNDEFINED = {name: (0.7, 0.65, 0.75, np.nan, False) for name in ("inside_blanked", "border_alone", "no_places")}
+# Too wide an interval to be above the limit, or below it.
+UNSURE = {("transfer", "normal"): (0.42, 0.05, 0.8)}
 
 
 @pytest.mark.parametrize("region", ["lungs", "central region"])
 def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, region):
     table = stated(tmp_path, region)
     assert table["verdict"].to_dict() == {
-        "summary": "flagged", "outside": "enough", "no_content": "better than chance", "models": "region",
-        "crop": "part",
+        "summary": "flagged", "outside": "enough", "no_places": "better than chance", "models": "stay",
+        "crop": "both",
         "markers": "differ",
     }  # fmt: skip
     assert table.loc["summary", "statement"] == (
-        f"Of 3 controls that are blind to the structure of the {region}, 3 come near what the whole image gives "
-        "above chance, the best with 98% of it: a high score on this data is no evidence of seeing disease."
+        f"All 3 controls that are blind to the structure of the {region} reach more than 80% of what the whole image "
+        "gives a small network above chance, the best 98%: a high score on this data does not show that disease is "
+        "seen."
     )
+    assert table.loc["models", "statement"].startswith(f"Without the {region}, 83% of the transfer model's verdicts")
+    assert "flips 2% of the transfer" in table.loc["crop", "statement"]
+    assert "(of the baseline's 3%) and 42% of those on normal ones (66%)" in table.loc["crop", "statement"]
     assert table.loc["outside", "statement"] == (
         f"A network that never sees the {region} reaches a val AUC of 0.960 (0.940 to 0.970), 98% of what the whole "
         "image gives above chance."
     )
     assert table.loc["outside", "cells"] == "tables/audit/controls.csv, control inside_blanked: value"
-    assert table.loc["models", "cells"].count("tables/audit/counterfactuals.csv, model transfer, edit ") == 2
+    assert table.loc["crop", "cells"].count("tables/audit/counterfactuals.csv, model transfer, edit crop") == 2
     other = {"lungs": "central region", "central region": "lungs"}[region]
     assert not table["statement"].str.contains(other).any()
 
@@ -498,21 +524,33 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
     "topic, found, words, changed",
     [
         ("summary", "not flagged", "none explains the score", {"changed": not_flagged(0.55, 0.48)}),
+        ("summary", "undecided", "the best reaches 78%", {"changed": not_flagged(0.8, 0.7, ratio=0.78)}),
         ("summary", "not defined", "too poorly for an audit", {"changed": UNDEFINED}),
         (
             "summary",
             "flagged",
-            "1 comes near",
-            {"changed": not_flagged(0.5, 0.4) | {"no_content": (0.9, 0.8, 1, 0.9, True)}},
+            "1 of 3 controls that are blind to the structure of the central region reaches more than 80%",
+            {"changed": not_flagged(0.5, 0.4) | {"no_places": (0.9, 0.8, 1, 0.9, True)}},
         ),
         ("outside", "part", "a part of the score", {"changed": not_flagged(0.6, 0.55)}),
         ("outside", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
         ("outside", "not defined", "nothing to compare it with", {"changed": UNDEFINED}),
-        ("no_content", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
-        ("models", "edges", "those edges more", {"flips": ((0.1, 0.05, 0.2), (0.4, 0.3, 0.5))}),
-        ("models", "undecided", "cannot be told", {"flips": ((0.1, 0.05, 0.4), (0.4, 0.3, 0.5))}),
-        ("crop", "part", "decides a part", {"crops": ((0.42, 0.37, 0.46), (0.02, 0.01, 0.06))}),
-        ("crop", "few", "most of them need neither", {"crops": ((0.12, 0.08, 0.16), (0.02, 0.01, 0.06))}),
+        ("no_places", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
+        ("models", "flip", "most of them need it", {"flips": (0.8, 0.7, 0.9)}),
+        ("models", "undecided", "cannot be told", {"flips": (0.4, 0.3, 0.6)}),
+        ("crop", "baseline", "a part of those of the baseline", {"crops": UNSURE}),
+        (
+            "crop",
+            "transfer",
+            "a part of those of the transfer model",
+            {"crops": {("baseline", "normal"): (0.12, 0.08, 0.16), ("transfer", "covid"): (0.42, 0.37, 0.46)}},
+        ),
+        (
+            "crop",
+            "not shown",
+            "decides more than 10% of them is not shown",
+            {"crops": UNSURE | {("baseline", "normal"): (0.12, 0.08, 0.16)}},
+        ),
         ("markers", "alike", "no detectable difference", {"marks": (0.5, 0.6)}),
     ],
 )

@@ -11,8 +11,9 @@ from scipy.stats import spearmanr
 
 from pipeline import gradcam, gradcam_overlays, gradcam_trust
 from pipeline.command import InputError
-from pipeline.images import cache
+from pipeline.images import cache, regions
 from pipeline.models import explain, fitting, runtime
+from pipeline.plots import gradcam as plots
 
 runtime.start({"threads": 2})
 
@@ -190,9 +191,9 @@ def test_overlay_is_the_image_where_there_is_no_heat():
 
 GROUPS = {
     "true covid": ("covid", "covid"),
+    "false alarm": ("normal", "covid"),
     "true normal": ("normal", "normal"),
     "missed covid": ("covid", "normal"),
-    "false alarm": ("normal", "covid"),
 }
 
 
@@ -230,6 +231,10 @@ def test_a_group_without_members_is_no_error():
     assert chosen["confidence"].tolist() == ["most", "least"] * 2
 
 
+def test_figures_show_the_groups_in_the_order_of_the_tables():
+    assert list(plots.GROUPS) == list(gradcam.GROUPS) == list(GROUPS)
+
+
 # Where the heat is
 
 
@@ -259,7 +264,9 @@ def heated(inside, groups):
 
 def test_means_by_group_with_their_intervals():
     rng = np.random.default_rng(0)
-    rows = heated(np.append(rng.normal(0.5, 0.1, 60), [0.2, np.nan]), ["true covid"] * 60 + ["false alarm"] * 2)
+    few, enough = [0.2] * 9 + [np.nan], rng.normal(0.4, 0.1, 10)
+    groups = ["true covid"] * 60 + ["false alarm"] * 10 + ["true normal"] * 10
+    rows = heated(np.concatenate([rng.normal(0.5, 0.1, 60), few, enough]), groups)
     found = pd.DataFrame(gradcam.region_rows(rows, seed=1)).set_index(["group", "region"])
     values = rows["inside"][:60]
     row = found.loc["true covid", "lungs"]
@@ -268,18 +275,45 @@ def test_means_by_group_with_their_intervals():
     assert (row["share_ci_low"], row["share_ci_high"]) == pytest.approx(
         (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.1 * error + 2e-3
     )
-    assert found.loc["false alarm", "lungs"]["images"] == 1 and found.loc["false alarm", "lungs"]["share"] == 0.2
-    assert np.isnan(found.loc["false alarm", "lungs"]["share_ci_low"])
+    alarms, normal = found.loc["false alarm", "lungs"], found.loc["true normal", "lungs"]
+    assert alarms["images"] == 9 and alarms["share"] == pytest.approx(0.2)
+    assert alarms[["share_ci_low", "share_ci_high", "lift_ci_low", "lift_ci_high"]].isna().all(), (
+        "too few for intervals"
+    )
+    assert normal["share_ci_low"] < enough.mean() < normal["share_ci_high"]
     assert found.loc["missed covid", "border"]["images"] == 0 and np.isnan(found.loc["missed covid", "border"]["share"])
 
 
+def test_extents_are_those_of_the_regions():
+    """The areas that follow from them are those of the regions on a fine grid."""
+    height, width = gradcam.EXTENTS["central region"]
+    assert height * width == pytest.approx(regions.central(200).mean(), abs=1e-6)
+    height, width = gradcam.EXTENTS["border"]
+    assert 1 - (1 - 2 * height) * (1 - 2 * width) == pytest.approx(regions.border(200).mean(), abs=1e-6)
+    height, width = gradcam.EXTENTS["corners"]
+    assert 4 * height * width == pytest.approx(regions.corners(200).mean(), abs=1e-6)
+
+
 def test_differences_between_groups():
-    rows = heated(np.array([0.8, 0.9, 0.7, 0.2, 0.3, 0.1]), ["true covid"] * 3 + ["true normal"] * 3)
-    found = pd.DataFrame(gradcam.difference_rows(rows, seed=1)).set_index(["first", "second", "region"])
-    row = found.loc["true covid", "true normal", "lungs"]
-    assert row["difference"] == pytest.approx(0.6) and 0.4 <= row["ci_low"] < 0.6 < row["ci_high"] <= 0.8
-    assert found.loc["true covid", "true normal", "border"]["difference"] == pytest.approx(-0.6)
-    assert found.loc["missed covid", "true covid"].isna().all().all()
+    """Errors against right verdicts of the same predicted class, from ten maps of each on."""
+    rng = np.random.default_rng(0)
+    shares = {"true covid": (0.8, 40), "true normal": (0.2, 40), "missed covid": (0.3, 10), "false alarm": (0.7, 9)}
+    values = {group: rng.normal(mean, 0.05, count) for group, (mean, count) in shares.items()}
+    groups = np.repeat(list(shares), [count for _, count in shares.values()])
+    found = pd.DataFrame(gradcam.difference_rows(heated(np.concatenate([*values.values()]), groups), seed=1))
+    found = found.set_index(["first", "second", "region"]).sort_index()
+    assert {pair[:2] for pair in found.index} == {
+        ("true covid", "true normal"), ("missed covid", "true normal"), ("false alarm", "true covid"),
+    }  # fmt: skip
+    for first in ("true covid", "missed covid"):
+        row = found.loc[first, "true normal", "lungs"]
+        a, b = values[first], values["true normal"]
+        error = np.sqrt(a.var() / len(a) + b.var() / len(b))
+        assert row["difference"] == pytest.approx(a.mean() - b.mean())
+        assert row["ci_low"] == pytest.approx(row["difference"] - 1.96 * error, abs=0.2 * error)
+        assert row["ci_high"] == pytest.approx(row["difference"] + 1.96 * error, abs=0.2 * error)
+        assert found.loc[first, "true normal", "border"]["difference"] == pytest.approx(-row["difference"])
+    assert found.loc["false alarm", "true covid"].isna().all(axis=None)
 
 
 def test_what_two_classes_leave_of_the_maps():

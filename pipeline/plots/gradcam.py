@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.cm import ScalarMappable
 
 from pipeline.command import run
 from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, save, show_image
 from pipeline.vocabulary import MODELS
 
-# By the class of the film; right verdicts dark, wrong ones light.
-GROUPS = {"true covid": "#D55E00", "missed covid": "#F0B080", "true normal": "#0072B2", "false alarm": "#8CC4E8"}
+# In the order of pipeline.gradcam, by the class of the verdict; right verdicts dark, wrong ones light.
+GROUPS = {"true covid": "#D55E00", "false alarm": "#F0B080", "true normal": "#0072B2", "missed covid": "#8CC4E8"}
 
 
 def gradcam(
@@ -34,7 +35,8 @@ def gradcam(
 
 def draw_groups(table, arrays, columns, file):
     """Each sample beside its overlay, a row a group; a group without members says so in its place."""
-    drawing, axes = figure(PAGE, len(GROUPS) * (PAGE / columns / 2 + 0.3), len(GROUPS), 2 * columns)
+    side = (PAGE - 0.5) / columns / 2  # the rest is for the scale
+    drawing, axes = figure(PAGE, len(GROUPS) * (side + 0.3), len(GROUPS), 2 * columns)
     for axis in axes.flat:
         axis.set_axis_off()
     for row, group in enumerate(GROUPS):
@@ -48,6 +50,9 @@ def draw_groups(table, arrays, columns, file):
             show_image(axes[row, 2 * place], arrays[f"image{member}"], title)
             title = f"{group}" + (", empty map" if sample["empty"] else "") + f"\nP(covid) {sample['probability']:.2f}"
             show_image(axes[row, 2 * place + 1], arrays[f"overlay{member}"], title)
+    scale = drawing.colorbar(ScalarMappable(cmap="jet"), ax=axes, ticks=[0, 0.5, 1], shrink=0.5, aspect=30, pad=0.01)
+    scale.set_label("evidence, relative to the map's maximum")
+    scale.outline.set_linewidth(0.4)
     save(drawing, file)
 
 

@@ -13,7 +13,7 @@ PAGE = 7.0  # inches, both columns
 
 COLOURS = {"normal": "#0072B2", "covid": "#D55E00", "train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
 MODEL_COLOURS = {"baseline": "#E69F00", "transfer": "#56B4E9"}
-MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "fine-tuned ResNet50V2"}
+MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "ResNet50V2"}
 
 plt.rcParams.update(
     {

@@ -11,6 +11,8 @@ from pipeline.render.cells import Number, Text
 from pipeline.render.escape import Tex, escape
 
 DASH = Tex("--")
+# Of a bound: what the computation alone may leave of a 0.
+ROUNDING = 1e-9
 
 
 def number(value, digits):
@@ -45,13 +47,16 @@ def percent(value, digits=0):
 def interval(row):
     """value (ci_low to ci_high): 0.93 (0.91 to 0.95); half the interval's width decides the digits.
 
-    One significant digit of it is kept, two where the first is a 1, at which rounding costs most.
+    One significant digit of it is kept, two where the first is a 1, at which rounding costs most. A bound is shown as
+    0 only where it is 0: else one could not see on which side of it the interval ends.
     """
     value, low, high = row["value"], row["ci_low"], row["ci_high"]
     half = (high - low) / 2
     if math.isnan(half):
         return number(value, digits=2)
     digits = _decimals(half)
+    while any(ROUNDING < abs(bound) and float(f"{bound:.{digits}f}") == 0 for bound in (low, high)):
+        digits += 1
     return Tex(f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})")
 
 

@@ -22,7 +22,7 @@ SUPPLEMENT_TABLES = [
     *expand("tables/tune/{model}_cost.csv", model=MODELS),
     *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
     "tables/train/transfer_layers.csv",
-    *expand("tables/finetune/{table}.csv", table=["history", "heldout_history", "val_predictions"]),
+    *expand("tables/finetune/{table}.csv", table=["heldout_history", "val_predictions"]),
     *expand("tables/evaluate/{table}.csv", table=["test_predictions", "curves", "reliability", "samples"]),
     *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
     *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
@@ -39,6 +39,7 @@ EXTERNAL_TABLES = (
 
 
 localrules:
+    report_configuration,
     report_cost,
     report,
 
@@ -64,6 +65,7 @@ TABLES = [
     "tables/train/baseline_layers.csv",
     *expand("tables/train/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
     "tables/finetune/attempts.csv",
+    "tables/finetune/history.csv",
     "tables/finetune/model.csv",
     "tables/finetune/heldout.csv",
     "tables/evaluate/thresholds.csv",
@@ -104,6 +106,22 @@ FIGURES = [
 ]
 
 
+rule report_configuration:
+    """The numbers of the configuration as a table, from which the article quotes them."""
+    output:
+        table=shown("tables/report/configuration.csv"),
+    log:
+        "results/logs/report_configuration.log",
+    params:
+        settings=chosen(
+            "dataset.image_size", "augmentation", "training", "baseline.hyperparameters", "finetune", "ablate", "audit"
+        ),
+        code=code_of("pipeline.render.configuration"),
+    shell:
+        "python -m pipeline.render.configuration configuration --settings {params.settings:q} --table {output.table} "
+        "--log {log}"
+
+
 rule report_cost:
     """Seconds and memory of the jobs behind the article, those of their last run."""
     input:
@@ -128,7 +146,7 @@ rule report:
     input:
         article=str(ARTICLE),
         templates=TEMPLATES,
-        tables=[*TABLES, "tables/report/cost_stages.csv"],
+        tables=[*TABLES, *expand("tables/report/{table}.csv", table=["configuration", "cost_stages"])],
         figures=FIGURES,
     output:
         pdf=report("report/report.pdf", category="article"),
