@@ -215,7 +215,7 @@ def snakemake_arguments(calls):
 def test_paths_stay_whole_and_become_absolute(make, with_uv, with_tex, checkout, calls, tmp_path):
     assert make("report", "DATA=my data/it's x.zip", "WEIGHTS=~/my weights.h5", "CORES=3").returncode == 0
     assert snakemake_arguments(calls) == [
-        *["-m", "snakemake", "--cores", "3", "--config"],
+        *["-m", "snakemake", "--cores", "3", "--rerun-incomplete", "--config"],
         f'dataset={{"path": "{checkout}/my data/it\'s x.zip"}}',
         f'transfer={{"weights": "{tmp_path}/home/my weights.h5"}}',
     ]
@@ -225,13 +225,13 @@ def test_paths_stay_whole_and_become_absolute(make, with_uv, with_tex, checkout,
 
 def test_without_variables_the_build_is_plain_snakemake(make, with_uv, with_tex, calls):
     assert make("report").returncode == 0
-    assert snakemake_arguments(calls) == ["-m", "snakemake", "--cores", "all"]
+    assert snakemake_arguments(calls) == ["-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
 
 
 def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, calls):
     assert make("report", "CONFIG=config/quick.yaml mine.yaml").returncode == 0
     assert snakemake_arguments(calls) == [
-        *["-m", "snakemake", "--cores", "all", "--directory", "build/quick"],
+        *["-m", "snakemake", "--cores", "all", "--rerun-incomplete", "--directory", "build/quick"],
         *["--configfile", "config/quick.yaml", "mine.yaml"],
     ]
 
@@ -241,7 +241,7 @@ def test_demo_builds_from_phantoms_in_a_folder_of_its_own(make, with_uv, with_te
     (checkout / "tests/phantoms.py").touch()
     assert "-m tests.phantoms build/demo/data/covid_xray.zip" in make("--dry-run", "demo").stdout
     assert make("demo").returncode == 0
-    assert snakemake_arguments(calls)[4:] == ["--directory", "build/demo", "--configfile", "config/demo.yaml"]
+    assert snakemake_arguments(calls)[5:] == ["--directory", "build/demo", "--configfile", "config/demo.yaml"]
 
 
 def test_missing_tex_is_installed_as_root_on_debian(make, with_uv, stand_in, calls, tmp_path):
