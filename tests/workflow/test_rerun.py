@@ -38,6 +38,7 @@ ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") f
 AUDIT = {"audit", "audit_counterfactuals"}
 FINETUNE = {"finetune", "finetune_heldout"}
 GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
+QUOTED = {"report_configuration"}  # the numbers that were set, which the article quotes
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
 TRAINING = training_of("baseline") | training_of("transfer")
 
@@ -144,23 +145,23 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
     "name, old, new, expected",
     [
         ("tests/workflow/tiny.yaml", "samples: 1", "samples: 2", {"gradcam", "gradcam_overlays", "gradcam_figures"}),
-        ("config/config.yaml", "divide_by: 5", "divide_by: 6", FINETUNE),
+        ("config/config.yaml", "divide_by: 5", "divide_by: 6", FINETUNE | QUOTED),
         (
             "tests/workflow/tiny.yaml",
             "patience: 1",
             "patience: 2",
-            search_of("baseline") | search_of("transfer"),
+            search_of("baseline") | search_of("transfer") | QUOTED,
         ),
         (
             "config/config.yaml",
             "rotation: 7",
             "rotation: 8",
-            TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"},
+            TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"} | QUOTED,
         ),
-        ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"}),
-        ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"}),
-        ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS),
-        ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES),
+        ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"} | QUOTED),
+        ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"} | QUOTED),
+        ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS | QUOTED),
+        ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES | QUOTED),
         ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise
     ],
 )
@@ -177,5 +178,5 @@ def test_swapped_hyperparameters_are_noticed(built, edit):
         "dropout: 0.0001\n    batch_size: 32\n    filters: 24\n    dense_units: 64\n    l2: 0.3",
     )
     reading = ("tune_propose baseline 1", "tune_propose baseline 2", "tune baseline", "tune_select baseline")
-    expected = {*reading, "train_initial baseline", "audit"} | ABLATE
+    expected = {*reading, "train_initial baseline", "audit"} | ABLATE | QUOTED
     assert set(built.jobs()) == built.with_downstream(expected)
