@@ -35,8 +35,8 @@ def start(compute):
 def mixed_precision(compute):
     """Within it convolutions and matrix products take 16 bits: bfloat16 by oneDNN on a CPU, float16 on a GPU.
 
-    In training that is twice the speed. Results that are reported are computed in float32: outside of it, or within it
-    under `float32`.
+    In training that saves a quarter of the time. Results that are reported are computed in float32: outside of it, or
+    within it under `float32`.
     """
     wanted = compute["mixed_precision"]
     with _options({FLOAT16: wanted and has_gpu(), BFLOAT16: wanted and not has_gpu() and _cpu_has_bfloat16(CPU)}):
