@@ -18,7 +18,7 @@ from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.images.augment import KINDS, NONE
 from pipeline.models import baseline, fitting, runtime
-from pipeline.statistics import metrics, studies
+from pipeline.statistics import studies
 
 
 def ablate(
@@ -47,7 +47,7 @@ def ablate(
         augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:
             start = time.perf_counter()
-            network, history = fitting.run(
+            network, _ = fitting.run(
                 baseline,
                 hyperparameters,
                 examples,
@@ -55,12 +55,13 @@ def ablate(
                 seed=seed,
                 epochs=budget["epochs"],
                 decay=True,
+                train_curve=False,
             )
             seconds = (time.perf_counter() - start) / budget["epochs"]
-            scores = metrics.scores(held_out.labels, fitting.logits(network, baseline.plain(held_out.values)))
-            scores = {"train_auc": history["train_auc"].iloc[-1], "val_auc": scores["auc"], "val_loss": scores["loss"]}
+            scores = fitting.scores(network, examples, held_out, baseline, settings)
             size = int(examples.values.shape[1])
-            rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed, **scores})
+            rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed})
+            rows[-1] |= {name: scores[name] for name in studies.SCORES}
             rows[-1] |= {"images": len(examples), "epochs": budget["epochs"]}
             costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])

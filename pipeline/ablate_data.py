@@ -53,9 +53,11 @@ def ablate_data(
             examples = drawn(train, share, seed)
             epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])
             start = time.perf_counter()
-            # val is scored once, at the end: after each of the many epochs of a small share it would cost more than
+            # Nothing is scored but at the end: after each of the many epochs of a small share it would cost more than
             # the training.
-            network, _ = fitting.run(module, hyperparameters, examples, settings, seed=seed, epochs=epochs, decay=True)
+            network, _ = fitting.run(
+                module, hyperparameters, examples, settings, seed=seed, epochs=epochs, decay=True, train_curve=False
+            )
             seconds = time.perf_counter() - start
             scores = metrics.scores(held_out.labels, fitting.logits(network, module.plain(held_out.values)))
             rows.append({"model": model, "share": share, "images": len(examples), "seed": seed})

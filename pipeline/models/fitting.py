@@ -56,6 +56,7 @@ def fit(
     stop=(),
     backup=None,
     decay=False,
+    train_curve=True,
 ):
     """Compile a network and fit it in place.
 
@@ -69,6 +70,7 @@ def fit(
         stop: further callbacks that may stop the run by an epoch's scores.
         backup: file from which a killed run goes on; none of the rule's outputs, since Snakemake deletes those.
         decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017).
+        train_curve: whether train is scored after each epoch too; it takes some 7 % of the time.
 
     Returns:
         history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
@@ -77,7 +79,10 @@ def fit(
     batch_size = int(hyperparameters["batch_size"])
     steps = inputs.steps(len(train), batch_size)
     compile_(network, hyperparameters, decay_steps=epochs * steps if decay else None)
-    scores = EpochScores(monitored(train, val, settings["seed"], source.plain), epochs)
+    sets = monitored(train, val, settings["seed"], source.plain)
+    if not train_curve:
+        del sets["train"]
+    scores = EpochScores(sets, epochs)
     callbacks, stopping, start = [scores, *stop], None, 0
     if patience:
         stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
@@ -194,13 +199,25 @@ class EpochScores(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
         for name, (dataset, labels) in self.monitored.items():
             logits = _outputs(self.forward, dataset)
-            row |= {f"{name}_{metric}": value for metric, value in metrics.scores(labels, logits).items()}
+            row |= _named(name, labels, logits)
         self.rows.append(row)
         # EarlyStopping reads val_loss from here, the progress bar what it shows.
         logs.update({name: value for name, value in row.items() if name.endswith(SHOWN)})
         log.info("epoch %d/%d  %s", epoch + 1, self.epochs, _shown(row))
         if not all(np.isfinite(value) for name, value in row.items() if name.endswith("_loss")):
             self.model.stop_training = True
+
+
+def scores(network, train, val, source, settings):
+    """Scores of a network as it is on the sets of a history, by the names that they have there."""
+    row = {}
+    for name, (values, labels) in monitored(train, val, settings["seed"], source.plain).items():
+        row |= _named(name, labels, logits(network, values))
+    return row
+
+
+def _named(name, labels, logits):
+    return {f"{name}_{metric}": value for metric, value in metrics.scores(labels, logits).items()}
 
 
 def _shown(row):

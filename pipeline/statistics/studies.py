@@ -4,6 +4,8 @@ import pandas as pd
 
 from pipeline.statistics import intervals
 
+SCORES = ("train_auc", "val_auc", "val_loss")  # of each run
+
 
 def summary(runs, kept):
     """One row a variant: mean and standard deviation of val AUC over seeds; paired difference from the reference.

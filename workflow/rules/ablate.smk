@@ -143,6 +143,7 @@ rule ablate_data:
         "results/logs/ablate_data.log",
     benchmark:
         "results/benchmarks/ablate_data.tsv"
+    priority: 1  # the longest of its stage: started last, it would run beside an idle core
     threads: config["compute"]["threads"]
     params:
         settings=chosen(
