@@ -645,7 +645,7 @@ def test_a_number_that_was_not_read_or_has_no_filter_is_refused(tmp_path, expres
         ("128.0", "|setting", r"\num{128}", "128"),
         ("training_global", "|setting", "training global", "training global"),
         ("", "|setting", "--", "--"),
-        ("0.254", "|percent", r"\qty{25}{\percent}", "25 %"),
+        ("0.254", "|percent", r"\qty{25}{\percent}", "25%"),
         ("abcdefabcdefabc", "|digest", r"\texttt{abcdefabcdef}", "abcdefabcdef"),
         ("true covid_", "", r"true covid\_", "true covid_"),
     ],
@@ -766,7 +766,7 @@ def test_every_number_of_the_article_is_in_the_trace(untyped):
     """All \\num and \\qty of the article, but for the level of the intervals, were shown from a cell."""
     numbers = re.findall(r"\\(?:num|qty)\{(.*?)\}", untyped.source().replace(r"\qty{95}{\percent} confidence", ""))
     with open(untyped.trace) as trace:
-        shown = {row["shown"].removesuffix(" %") for row in csv.DictReader(trace)}
+        shown = {row["shown"].removesuffix("%") for row in csv.DictReader(trace)}
     assert numbers and set(numbers) <= shown
 
 

@@ -30,17 +30,19 @@ def augment(images, seed, bounds):
         float32 of the same shape, clipped to 0..255. What comes in from outside continues the nearest edge: a black
         frame stays black, tissue stays tissue, and no border is invented that could tell augmented images apart.
     """
-    draws = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1.0, 1.0)
-    rotation, right, down, zoom, contrast, brightness = tf.unstack(draws)
-    return _alter(
-        images,
-        rotation * math.radians(bounds["rotation"]),
-        right * bounds["shift"],
-        down * bounds["shift"],
-        1 + zoom * bounds["zoom"],
-        1 + contrast * bounds["contrast"],
-        brightness * bounds["brightness"] * 255,
-    )
+    # Where tf.data runs it anyway: on a GPU, XLA asks for more of CUDA than TensorFlow itself does.
+    with tf.device("CPU"):
+        draws = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1.0, 1.0)
+        rotation, right, down, zoom, contrast, brightness = tf.unstack(draws)
+        return _alter(
+            images,
+            rotation * math.radians(bounds["rotation"]),
+            right * bounds["shift"],
+            down * bounds["shift"],
+            1 + zoom * bounds["zoom"],
+            1 + contrast * bounds["contrast"],
+            brightness * bounds["brightness"] * 255,
+        )
 
 
 def transform(settings):

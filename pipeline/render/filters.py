@@ -40,8 +40,8 @@ def setting(value):
 
 
 def percent(value, digits=0):
-    """A share as a percentage: 25 %."""
-    return _show(value, f"{100 * _checked(value):z.{digits}f}", r"\qty{%s}{\percent}", "{} %")
+    """A share as a percentage: 25%."""
+    return _show(value, f"{100 * _checked(value):z.{digits}f}", r"\qty{%s}{\percent}", "{}%")
 
 
 def interval(row):
