@@ -59,6 +59,8 @@ def ablate(
             )
             seconds = (time.perf_counter() - start) / budget["epochs"]
             scores = fitting.scores(network, examples, held_out, baseline, settings)
+            optimizer = hyperparameters["optimizer"]
+            studies.check(scores["val_loss"], f"{study}: {variant}, seed {seed},", f"ablate.learning_rates.{optimizer}")
             size = int(examples.values.shape[1])
             rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed})
             rows[-1] |= {name: scores[name] for name in studies.SCORES}

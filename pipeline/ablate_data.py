@@ -41,11 +41,16 @@ def ablate_data(
     runtime.start(settings["compute"])
     budget, shares = settings["ablate"], sorted(settings["ablate"]["shares"])
     models = {
-        baseline: (baseline.narrow(settings), train_images, val_images),
-        transfer: (settings["transfer"]["hyperparameters"], train_features, val_features),
+        baseline: (baseline.narrow(settings), train_images, val_images, "ablate.learning_rates.adam"),
+        transfer: (
+            settings["transfer"]["hyperparameters"],
+            train_features,
+            val_features,
+            "transfer.hyperparameters.learning_rate",
+        ),
     }
     rows, costs = [], []
-    for module, (hyperparameters, train_file, val_file) in models.items():
+    for module, (hyperparameters, train_file, val_file, key) in models.items():
         model = module.__name__.rpartition(".")[2]
         train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
         check(train, shares)
@@ -60,6 +65,7 @@ def ablate_data(
             )
             seconds = time.perf_counter() - start
             scores = metrics.scores(held_out.labels, fitting.logits(network, module.plain(held_out.values)))
+            studies.check(scores["loss"], f"{model} on {len(examples)} images, seed {seed},", key)
             rows.append({"model": model, "share": share, "images": len(examples), "seed": seed})
             rows[-1] |= {"epochs": epochs, "steps": steps, "val_auc": scores["auc"], "val_loss": scores["loss"]}
             costs.append({"model": model, "share": share, "seed": seed, "seconds": seconds})

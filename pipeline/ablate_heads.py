@@ -56,6 +56,8 @@ def ablate_heads(
             )
             seconds = (time.perf_counter() - start) / budget["head_epochs"]
             scores = fitting.scores(network, examples, held_out, transfer, settings)
+            key = "transfer.hyperparameters.learning_rate"
+            studies.check(scores["val_loss"], f"{study}: {variant}, seed {seed},", key)
             rows.append({"variant": variant, "reference": reference, "seed": seed})
             rows[-1] |= {name: scores[name] for name in studies.SCORES}
             rows[-1] |= {"parameters": network.count_params(), **sizes}
@@ -82,7 +84,7 @@ def heads(train, val, settings):
 
 def head_name(hyperparameters):
     """The units of the dense layers of the head that these hyperparameters give: "256 and 128"."""
-    head = transfer.build(hyperparameters, np.zeros((1, 1, 1)), None)
+    head = transfer.build(hyperparameters, np.zeros((1, 1, 1)))
     units = [str(layer.units) for layer in head.layers if isinstance(layer, keras.layers.Dense)][:-1]  # the logit's
     if not units:
         return "no dense layer"

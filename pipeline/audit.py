@@ -25,7 +25,7 @@ from pipeline.images import cache, inputs, regions
 from pipeline.images.augment import NONE
 from pipeline.images.decode import as_mask, resize
 from pipeline.models import baseline, fitting, runtime
-from pipeline.statistics import intervals, metrics, shortcuts
+from pipeline.statistics import intervals, metrics, shortcuts, studies
 
 CONTROLS = {
     "whole": "whole image",
@@ -76,6 +76,7 @@ def audit(
             scores[control].append(fit(chosen, val_values, seed, settings))
             costs.append({"control": control, "seed": seed, "seconds": time.perf_counter() - start})
             area = metrics.auc(held_out.labels, scores[control][-1])
+            studies.check(area, f"audit: {control}, seed {seed},", "ablate.learning_rates.adam")
             rows.append({"control": control, "seed": seed, "images": len(chosen), "val_auc": area})
             log.info("%s, seed %d: val AUC %.4f", CONTROLS[control].format(region=region), seed, area)
     runs.parent.mkdir(parents=True, exist_ok=True)

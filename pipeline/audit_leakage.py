@@ -28,7 +28,7 @@ def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, t
         {
             "code": "L1.2",
             "type": "pre-processing on train and test",
-            "answer": "no: constants are those of the images trained on",
+            "answer": "no: constants are those of train",
             "how": GRAPH,
             "evidence": "no rule that normalises or augments for training reads test; copies alone are sought over all "
             "splits, and without labels",

@@ -17,12 +17,14 @@ from pipeline.command import run
 from pipeline.images import cache
 from pipeline.images.augment import KINDS, NONE, augment
 from pipeline.images.normalise import STRATEGIES, normalisation
+from pipeline.models import runtime
 
 DRAWS = 5
 
 
 def explore_inputs(train: Path, val: Path, settings: dict, table: Path, normalised: Path, augmented: Path):
     """Each normalisation strategy on a val sample, and each augmentation, several draws, on a train sample."""
+    runtime.start(settings["compute"])
     train_images, val_images = cache.read(train), cache.read(val)
     table.parent.mkdir(parents=True, exist_ok=True)
     normalised.parent.mkdir(parents=True, exist_ok=True)

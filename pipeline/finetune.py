@@ -7,7 +7,6 @@ Writes  results/finetune/transfer.keras (the unchanged model if rejected) and re
 """
 
 import shutil
-import time
 from pathlib import Path
 
 import keras
@@ -17,6 +16,7 @@ import pandas as pd
 from pipeline.command import log, run
 from pipeline.images import augment, inputs
 from pipeline.models import fitting, pretrained, runtime
+from pipeline.models.backup import seconds_of
 
 
 def final(
@@ -40,7 +40,6 @@ def final(
     Judged by the training metric alone: an attempt after which the cross-entropy on a fixed subset of the training
     examples rose is rejected, and the learning rate divided.
     """
-    start = time.perf_counter()
     runtime.start(settings["compute"])
     examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
     epochs = int(pd.read_csv(summary)["epochs"].item())
@@ -71,7 +70,7 @@ def final(
     pd.DataFrame(rows).to_csv(attempts, index=False)
     pd.concat(histories).to_csv(history, index=False)
     fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
-    write_cost(start, cost)
+    write_cost(backups, cost)
     shutil.rmtree(backups)
 
 
@@ -91,7 +90,6 @@ def heldout(
     cost: Path,
 ):
     """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps."""
-    start = time.perf_counter()
     runtime.start(settings["compute"])
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
     network = load(model, settings["seed"])
@@ -113,13 +111,13 @@ def heldout(
     logits = fitting.logits(network, val_examples.values)
     seed = settings["training"]["selection_seeds"][0]
     fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
-    write_cost(start, cost)
+    write_cost(backups, cost)
     shutil.rmtree(backups, ignore_errors=True)
 
 
-def write_cost(start, cost):
-    """Seconds since `start`."""
-    seconds = time.perf_counter() - start
+def write_cost(backups, cost):
+    """Seconds of the training runs of which `backups` holds the state."""
+    seconds = sum(map(seconds_of, backups.glob("*.npz")))
     pd.DataFrame({"model": ["transfer"], "part": "fine-tuning", "seconds": seconds}).to_csv(cost, index=False)
 
 

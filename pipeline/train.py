@@ -8,7 +8,6 @@ Writes  tables/train/MODEL_initial.csv (history of thirty epochs, val held out);
         epochs fixed); results/train/MODEL_cost.csv.
 """
 
-import time
 from pathlib import Path
 
 import keras
@@ -18,6 +17,7 @@ import pandas as pd
 from pipeline.command import run
 from pipeline.images import inputs
 from pipeline.models import fitting, runtime
+from pipeline.models.backup import seconds_of
 
 
 def initial(
@@ -118,7 +118,6 @@ def final(
     module = fitting.module_of(model)
     train_examples = inputs.read(train, train_index)
     epochs = int(np.ceil(pd.read_csv(runs)["best_epoch"].median()))
-    started = time.perf_counter()
     network, rows = fitting.run(
         module,
         fitting.read_best(best),
@@ -129,7 +128,7 @@ def final(
         statistics_from=train_examples,
         backup=backup,
     )
-    seconds = {"final run": time.perf_counter() - started}
+    seconds = {"final run": seconds_of(backup)}
     whole = module.whole(network, backbone)
     seconds["prediction"] = fitting.seconds_to_predict(whole, 1000)
     reloaded = fitting.save(whole, model_file)

@@ -28,7 +28,7 @@ def train_compare(
 ):
     """Compare the models by the runs that each stage has made.
 
-    Seconds are summed by model and part of the work; of a run that was resumed, they are those since then.
+    Seconds are summed by model and part of the work.
 
     Args:
         summaries, heldout: a file a model, in the order of the vocabulary.

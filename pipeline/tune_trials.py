@@ -7,7 +7,6 @@ Writes  results/tune/MODEL_ROUND_FIRST-LAST.csv (a row a trial), MODEL_candidate
         history and its networks, MODEL_candidateCANDIDATE_seedSEED.keras; seconds in tables with `cost` in their names.
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.models import fitting, runtime
+from pipeline.models.backup import seconds_of
 
 
 def trials(
@@ -38,12 +38,11 @@ def trials(
     rows, seconds, kept = [], [], []
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
         log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
-        start = time.perf_counter()
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
         network, row, _ = fit(model, trial, *examples, settings, trial["seed"], kept[-1], train_curve=False)
         rows.append(trial | row)
-        took = {"model": model, "part": "search", "trial": trial["trial"], "seconds": time.perf_counter() - start}
-        seconds.append(took)
+        took = {"model": model, "part": "search", "trial": trial["trial"]}
+        seconds.append(took | {"seconds": seconds_of(kept[-1])})
     pd.DataFrame(rows).to_csv(results, index=False)
     pd.DataFrame(seconds).to_csv(cost, index=False)
     for file in kept:
@@ -73,14 +72,13 @@ def confirm(
     for seed, file in zip(settings["training"]["selection_seeds"], models, strict=True):
         which = {"candidate": candidate, "seed": seed}
         log.info("candidate %d, seed %d", candidate, seed)
-        start = time.perf_counter()
         kept.append(backups / f"{model}_candidate{candidate}_seed{seed}.npz")
         network, row, epochs = fit(model, chosen, *examples, settings, seed, kept[-1])
         fitting.save(network, file)
         rows.append(which | row)
         histories.append(epochs.assign(**which)[[*which, *epochs]])
-        took = {"model": model, "part": "confirmation", **which, "seconds": time.perf_counter() - start}
-        seconds.append(took)
+        took = {"model": model, "part": "confirmation", **which}
+        seconds.append(took | {"seconds": seconds_of(kept[-1])})
     pd.DataFrame(rows).to_csv(results, index=False)
     pd.concat(histories).to_csv(history, index=False)
     pd.DataFrame(seconds).to_csv(cost, index=False)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting
+from pipeline.models.backup import seconds_of
 from tests.test_train import ROOT, examples, fitted
 
 # Killed
@@ -113,8 +115,12 @@ def test_an_interrupted_run_goes_on(changed, tmp_path, caplog):
     backup = tmp_path / "run.npz"
     with pytest.raises(Interruption):
         run(backup, interrupted_at=4, **changed)
+    before, start = seconds_of(backup), time.perf_counter()
     with caplog.at_level("INFO", "pipeline"):
         assert run(backup, **changed) == run(**changed)
+    assert 0 < before < seconds_of(backup) < before + time.perf_counter() - start, (
+        "of both parts, without what is between"
+    )
     assert "goes on after epoch 3" in caplog.messages[0]
     assert sum(message.startswith("epoch") for message in caplog.messages) == 2 + 5
 

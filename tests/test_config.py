@@ -114,6 +114,7 @@ def test_several_problems_are_told_at_once_and_each_once():
         ("finetune: {learning_rate: .nan}", "finetune.learning_rate", "nan", "above 0 and at most 1"),
         ("transfer: {weights: 1}", "transfer.weights", "1", "string"),
         ("gradcam: {layer: {baseline: 3}}", "gradcam.layer.baseline", "3", "string or null"),
+        ("gradcam: {layer: {baseline: dense}}", "gradcam.layer.baseline", "'dense'", "conv, norm or relu with 1 to 4"),
         ("tune: null", "tune", "None", "object"),
         ("dataset: {draw: 100}", "dataset.draw", "100", "object or null"),
         ("dataset: {classes: {covid: covid}}", "dataset.classes.covid", "'covid'", "array"),

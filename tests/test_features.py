@@ -239,7 +239,7 @@ def test_training_on_cached_features_is_training_on_images(tmp_path):
 
     def head():
         keras.utils.set_random_seed(1)
-        return transfer.build(chosen, cached.values, still)
+        return transfer.build(chosen, cached.values)
 
     untrained, alone, below = head(), head(), head()
     network = transfer.whole(below, [tmp_path / "backbone.keras"])

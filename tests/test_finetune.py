@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
         rows = pd.DataFrame({"file": [f"{split}/{place}.png" for place in range(count)], "label": labels})
         rows.to_csv(folder / f"{split}.csv", index=False)
     features = pretrained.pooled(backbone).predict(np.load(folder / "train.npy")[..., None], verbose=0)
-    head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, features[:, None], None)
+    head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, features[:, None])
     transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
     best = {"batch_size": 8, "learning_rate": 0.5, "optimizer": "adam", "loss": "weighted_cross_entropy"}
     pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)

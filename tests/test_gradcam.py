@@ -1,9 +1,12 @@
 """Grad-CAM against CAM, finite differences and the definition, on networks of a few weights."""
 
+import re
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from keras import layers
 from PIL import Image
 from scipy.special import expit
@@ -12,7 +15,7 @@ from scipy.stats import spearmanr
 from pipeline import gradcam, gradcam_overlays, gradcam_trust
 from pipeline.command import InputError
 from pipeline.images import cache, regions
-from pipeline.models import explain, fitting, runtime
+from pipeline.models import baseline, explain, fitting, runtime
 from pipeline.plots import gradcam as plots
 
 runtime.start({"threads": 2})
@@ -165,6 +168,18 @@ def test_default_layer_is_the_last_map():
     assert explain.target_layer(model, "conv4", "gradcam.layer.baseline") == "conv4"
     with pytest.raises(InputError, match="gradcam.layer.baseline.*'relu5'.*relu4"):
         explain.target_layer(model, "relu5", "gradcam.layer.baseline")
+
+
+def test_layers_that_a_configuration_may_name_are_those_with_a_map():
+    """All of the baseline but what comes before its first convolution."""
+    chosen = {"filters": 2, "dense_units": 2, "dropout": 0.1, "l2": 0, "normalisation": "fixed"}
+    network = baseline.build(chosen, np.zeros((1, 32, 32), np.uint8))
+    names = [layer.name for layer in network.layers]
+    maps = [layer.name for layer in network.layers[names.index("conv1") :] if len(layer.output.shape) == 4]
+    with open("workflow/schemas/config.schema.yaml") as file:
+        schema = yaml.safe_load(file)
+    pattern = schema["properties"]["gradcam"]["properties"]["layer"]["properties"]["baseline"]["pattern"]
+    assert [name for name in names if re.search(pattern, name)] == maps and len(maps) == 15
 
 
 def test_a_pass_in_batches_is_one_pass(monkeypatch):

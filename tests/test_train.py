@@ -83,7 +83,7 @@ def whole(backbone):
     keras.utils.set_random_seed(3)
     channels = keras.models.load_model(backbone).output_shape[-1]
     values = np.random.default_rng(3).normal(5, 3, (20, 3, channels)).astype(np.float32)
-    head = transfer.build(hyperparameters("transfer"), values, SETTINGS)
+    head = transfer.build(hyperparameters("transfer"), values)
     return transfer.whole(head, [backbone]), head, values[:, 0].astype(np.float64)
 
 
@@ -140,7 +140,7 @@ def fingerprint_of(network, history):
 
 def test_baseline_takes_grey_values_and_gives_a_logit():
     films = examples("baseline", 12, seed=0).values
-    network = fitting.module_of("baseline").build(hyperparameters("baseline"), films, SETTINGS)
+    network = fitting.module_of("baseline").build(hyperparameters("baseline"), films)
     assert network.input_shape == (None, SIZE, SIZE, 1) and network.output_shape == (None, 1)
     inner = keras.Model(network.input, network.get_layer("normalisation").output).predict(films[..., None], verbose=0)
     assert inner.mean() == pytest.approx(0, abs=1e-4) and inner.std() == pytest.approx(1, abs=1e-4)
@@ -177,7 +177,7 @@ def test_whole_transfer_is_flat_and_frozen_but_for_the_head(whole, tmp_path):
 def test_logits_are_the_outputs_of_any_number_of_examples(model):
     """More than one chunk, the last one not full; images come without their channel axis."""
     data = examples(model, 131, seed=5)
-    network = fitting.module_of(model).build(hyperparameters(model), data.values, SETTINGS)
+    network = fitting.module_of(model).build(hyperparameters(model), data.values)
     logits = fitting.logits(network, data.values if model == "baseline" else data.values[:, 0])
     assert logits.shape == (131,) and logits.dtype == np.float64
     assert logits == pytest.approx(outputs(network, inputs_of(model, data)), abs=1e-5)
@@ -331,11 +331,12 @@ def test_without_a_curve_of_train_a_run_is_the_same(model):
     assert fitting.scores(network, train, val, fitting.module_of(model), SETTINGS) == best.to_dict()
 
 
-def test_a_diverged_run_stops():
+@pytest.mark.parametrize("train_curve", [True, False])
+def test_a_diverged_run_stops(train_curve):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        _, history = fitted("transfer", epochs=9, learning_rate=1e30)
-    assert len(history) < 9 and not np.isfinite(history["train_loss"].iloc[-1])
+        network, history = fitted("transfer", epochs=9, learning_rate=1e30, options={"train_curve": train_curve})
+    assert len(history) < 9 and not np.isfinite(outputs(network, examples("transfer", 4, seed=1).values[:, 0])).all()
 
 
 # Saving
@@ -365,7 +366,7 @@ def test_layer_table_is_that_of_the_summary(model, whole, tmp_path):
         network = whole[0]
     else:
         films = examples("baseline", 4, seed=0).values
-        network = fitting.module_of("baseline").build(hyperparameters("baseline"), films, SETTINGS)
+        network = fitting.module_of("baseline").build(hyperparameters("baseline"), films)
     table, lines = fitting.layer_table(network), []
     network.summary(print_fn=lines.append)
     totals = dict(re.findall(r"(Total|Trainable) params: ([\d,]+)", "\n".join(lines)))
@@ -438,7 +439,7 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
     }
     for place, file in enumerate(networks.values()):
         keras.utils.set_random_seed(place)
-        fitting.save(module.build(hyperparameters(model), val.values, SETTINGS), file)
+        fitting.save(module.build(hyperparameters(model), val.values), file)
     tables = {name: tmp_path / f"{name}.csv" for name in ("runs", "history", "predictions")}
     for candidate, rows in runs.groupby("candidate"):
         rows.assign(val_auc=candidate / 10).to_csv(tmp_path / f"{candidate}.csv", index=False)

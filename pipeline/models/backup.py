@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -18,7 +19,8 @@ class Backup(keras.callbacks.Callback):
 
     The state is all that decides the rest of the run: weights, optimizer, the seed generators of dropout, the history,
     what EarlyStopping knows. Keras' BackupAndRestore forgets the last three. The file also holds the result of a
-    finished run, for a job of several runs; the job discards it once its own outputs are written.
+    finished run, for a job of several runs, and the seconds it took, those before a kill with them; the job discards it
+    once its own outputs are written.
 
     Args:
         file: written under another name first, so that a kill while writing leaves the last epoch's state.
@@ -35,6 +37,7 @@ class Backup(keras.callbacks.Callback):
         self.state = self._read()
         self.epoch = len(self.state["rows"]) if self.state else 0
         self.finished = bool(self.state) and self.state["finished"]
+        self.start = time.perf_counter() - (self.state["seconds"] if self.state else 0)
         if self.state:
             log.info("%s: goes on after epoch %d", file, self.epoch)
 
@@ -63,6 +66,7 @@ class Backup(keras.callbacks.Callback):
 
     def _write(self, finished):
         state = {"key": self.key, "finished": finished, "rows": self.scores.rows}
+        state["seconds"] = time.perf_counter() - self.start
         arrays = {f"variable_{place}": variable.numpy() for place, variable in enumerate(_variables(self.model))}
         if self.stopping:
             names = ("wait", "stopped_epoch", "best", "best_epoch")
@@ -88,6 +92,12 @@ class Backup(keras.callbacks.Callback):
             log.info("%s: of a run with other parameters, code or data; the run begins anew", self.file)
             return None
         return state
+
+
+def seconds_of(file):
+    """Seconds that the run took whose state `file` holds, in all the processes that had a part in it."""
+    with np.load(file) as arrays:
+        return json.loads(str(arrays["state"]))["seconds"]
 
 
 def _variables(network):

@@ -11,7 +11,7 @@ __all__ = ["build", "plain", "transform", "whole"]  # what both models offer
 BLOCKS = 4
 
 
-def build(hyperparameters, values, settings):
+def build(hyperparameters, values):
     """A functional CNN: raw grey values (height, width, 1) in, one logit out.
 
     Four blocks of convolution, max pooling, batch normalisation and ReLU with `filters`, doubled from block to block,

@@ -38,7 +38,7 @@ def run(module, hyperparameters, train, settings, *, seed, epochs, statistics_fr
         the fitted network, and its history: DataFrame, one row an epoch.
     """
     keras.utils.set_random_seed(seed)
-    network = module.build(hyperparameters, (statistics_from or train).values, settings)
+    network = module.build(hyperparameters, (statistics_from or train).values)
     return network, fit(network, hyperparameters, train, module, settings, seed=seed, epochs=epochs, **options)
 
 
@@ -74,21 +74,20 @@ def fit(
 
     Returns:
         history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
-        and augmentation, which no val loss compares with; so both train and val are scored alike at each epoch's end.
+        and augmentation, which no val loss compares with; so train, where its curve is wanted, and val are scored alike
+        at each epoch's end.
     """
     batch_size = int(hyperparameters["batch_size"])
     steps = inputs.steps(len(train), batch_size)
     compile_(network, hyperparameters, decay_steps=epochs * steps if decay else None)
     sets = monitored(train, val, settings["seed"], source.plain)
-    if not train_curve:
-        del sets["train"]
-    scores = EpochScores(sets, epochs)
+    scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs)
     callbacks, stopping, start = [scores, *stop], None, 0
     if patience:
         stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
         callbacks.append(stopping)
     if backup:
-        parameters = [weights_sha256(network), hyperparameters, settings, seed, epochs, patience, decay]
+        parameters = [weights_sha256(network), hyperparameters, settings, seed, epochs, patience, decay, train_curve]
         arrays = [array for part in (train, val) if part for array in (part.values, part.labels)]
         kept = Backup(backup, key_of(parameters, arrays), scores, stopping)
         if kept.finished:
@@ -203,16 +202,17 @@ class EpochScores(keras.callbacks.Callback):
         self.rows.append(row)
         # EarlyStopping reads val_loss from here, the progress bar what it shows.
         logs.update({name: value for name, value in row.items() if name.endswith(SHOWN)})
-        log.info("epoch %d/%d  %s", epoch + 1, self.epochs, _shown(row))
-        if not all(np.isfinite(value) for name, value in row.items() if name.endswith("_loss")):
+        log.info("epoch %d/%d  %s", epoch + 1, self.epochs, _shown(row) or f"loss {logs['loss']:.4f}")
+        losses = [value for name, value in row.items() if name.endswith("_loss")] or [logs["loss"]]
+        if not np.isfinite(losses).all():
             self.model.stop_training = True
 
 
 def scores(network, train, val, source, settings):
     """Scores of a network as it is on the sets of a history, by the names that they have there."""
-    row = {}
+    forward, row = _forward(network), {}
     for name, (values, labels) in monitored(train, val, settings["seed"], source.plain).items():
-        row |= _named(name, labels, logits(network, values))
+        row |= _named(name, labels, _outputs(forward, inputs.batches(values, batch_size=SCORED_AT_ONCE)))
     return row
 
 

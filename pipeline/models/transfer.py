@@ -26,7 +26,7 @@ def transform(settings):
     return pick
 
 
-def build(hyperparameters, values, settings):
+def build(hyperparameters, values):
     """The head: pooled features (channels,) in, one logit out; standardisation, dense layers, dropout, the logit.
 
     Features of a network cut inside differ in scale by orders of magnitude: standardised by their mean and deviation on

@@ -37,7 +37,7 @@ def main():
     hyperparameters, bounds = settings["baseline"]["hyperparameters"], settings["augmentation"]
     runtime.start(settings["compute"])
     train = inputs.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
-    size, same = train.values.shape[1], baseline.build(hyperparameters, train.values, settings)
+    size, same = train.values.shape[1], baseline.build(hyperparameters, train.values)
     with tempfile.TemporaryDirectory() as folder:
         guides.write_files(train, Path(folder))
         files = guides.batches(folder, size, hyperparameters["batch_size"], bounds)

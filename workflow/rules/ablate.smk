@@ -113,7 +113,6 @@ rule ablate_heads:
             "seed",
             "compute",
             "transfer.hyperparameters",
-            "transfer.output_layer",
             "ablate.seeds",
             "ablate.head_epochs",
             "ablate.variants.{study}",
@@ -143,7 +142,7 @@ rule ablate_data:
         "results/logs/ablate_data.log",
     benchmark:
         "results/benchmarks/ablate_data.tsv"
-    priority: 1  # the longest of its stage: started last, it would run beside an idle core
+    priority: 1  # before its stage's other jobs: it is the longest
     threads: config["compute"]["threads"]
     params:
         settings=chosen(

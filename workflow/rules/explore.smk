@@ -81,8 +81,9 @@ rule explore_inputs:
         "results/logs/explore_inputs.log",
     benchmark:
         "results/benchmarks/explore_inputs.tsv"
+    threads: config["compute"]["threads"]
     params:
-        settings=chosen("seed", "augmentation"),
+        settings=chosen("seed", "augmentation", "compute"),
         code=code_of("pipeline.explore_inputs"),
     shell:
         "python -m pipeline.explore_inputs explore_inputs --train {input.train[0]} --val {input.val[0]} "

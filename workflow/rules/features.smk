@@ -57,7 +57,7 @@ rule features:
     wildcard_constraints:
         split="train|val",
     # The longest chain of jobs leads through fine-tuning: it goes first, then tune and train; studies fill the gaps.
-    priority: 2
+    priority: 3
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "augmentation", "transfer.views", "compute"),

@@ -27,7 +27,7 @@ rule finetune:
         "results/logs/finetune.log",
     benchmark:
         "results/benchmarks/finetune.tsv"
-    priority: 2
+    priority: 3
     threads: config["compute"]["threads"]
     params:
         settings=chosen(*FINETUNE_SETTINGS),
@@ -61,7 +61,7 @@ rule finetune_heldout:
         "results/logs/finetune_heldout.log",
     benchmark:
         "results/benchmarks/finetune_heldout.tsv"
-    priority: 2
+    priority: 3
     threads: config["compute"]["threads"]
     params:
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),

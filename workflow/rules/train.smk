@@ -27,7 +27,7 @@ rule train_initial:
         "results/logs/train_initial_{model}.log",
     benchmark:
         "results/benchmarks/train_initial_{model}.tsv"
-    priority: 1
+    priority: 2
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
@@ -61,7 +61,7 @@ rule train_heldout:
         "results/logs/train_heldout_{model}.log",
     benchmark:
         "results/benchmarks/train_heldout_{model}.tsv"
-    priority: 1
+    priority: 2
     threads: config["compute"]["threads"]
     params:
         settings=chosen("compute", "training.selection_seeds"),
@@ -96,7 +96,7 @@ rule train_final:
         "results/logs/train_final_{model}.log",
     benchmark:
         "results/benchmarks/train_final_{model}.tsv"
-    priority: 1
+    priority: 2
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "augmentation"),

@@ -23,7 +23,7 @@ rule tune_propose:
         "results/benchmarks/tune_propose_{model}_{round}.tsv"
     wildcard_constraints:
         round=r"\d+",
-    priority: 1
+    priority: 2
     params:
         settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
@@ -49,7 +49,7 @@ rule tune_trials:
         "results/benchmarks/tune_trials_{model}_{round}_{first}-{last}.tsv"
     wildcard_constraints:
         round=r"\d+",
-    priority: 1
+    priority: 2
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
@@ -75,7 +75,7 @@ rule tune:
         "results/logs/tune_{model}.log",
     benchmark:
         "results/benchmarks/tune_{model}.tsv"
-    priority: 1
+    priority: 2
     params:
         settings=chosen("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
@@ -105,7 +105,7 @@ rule tune_confirm:
         "results/benchmarks/tune_confirm_{model}_{candidate}.tsv"
     wildcard_constraints:
         candidate=r"\d+",
-    priority: 1
+    priority: 2
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training", "augmentation"),
@@ -132,7 +132,7 @@ rule tune_select:
         "results/logs/tune_select_{model}.log",
     benchmark:
         "results/benchmarks/tune_select_{model}.tsv"
-    priority: 1
+    priority: 2
     params:
         settings=chosen("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune"),
