@@ -18,7 +18,10 @@ def finetune(attempts: Path, heldout: Path, out: Path):
     last = runs["attempt"].max()
     for (above, below), (metric, label) in zip(axes.T, METRICS.items(), strict=True):
         for attempt, scores in runs.groupby("attempt"):
-            shade = {"color": str(0.7 * (1 - attempt / last)), "label": f"attempt {attempt}"}
+            shade = {
+                "color": str(0.7 * (1 - attempt / last)),
+                "label": f"attempt {attempt}" if attempt == 1 else attempt,
+            }
             above.plot(scores["epoch"], scores[f"train_{metric}"], "o-", ms=2, **shade)
         for split in ("train", "val"):
             below.plot(alone["epoch"], alone[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split)
@@ -26,9 +29,10 @@ def finetune(attempts: Path, heldout: Path, out: Path):
         below.set_ylabel(label)
         below.set_xlabel("epoch")
         below.xaxis.get_major_locator().set_params(integer=True)
-    for axis, title in zip(axes[:, 0], ("fitted on train and val", "fitted on train alone"), strict=True):
-        axis.set_title(title, loc="left")
-        axis.legend()
+    for (left, right), title in zip(axes, ("fitted on train and val", "fitted on train alone"), strict=True):
+        left.set_title(title, loc="left")
+        # Above the panel: inside, attempts that fail may lie anywhere.
+        right.legend(loc="lower right", bbox_to_anchor=(1.03, 0.98), ncols=9, columnspacing=1, handlelength=1.2)
     save(drawing, out)
 
 
