@@ -9,7 +9,6 @@ Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate_images); the indexes of t
 Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
 """
 
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -46,26 +45,21 @@ def ablate(
         hyperparameters = baseline.narrow(settings) | changed.get("hyperparameters", {})
         augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:
-            start = time.perf_counter()
-            network, _ = fitting.run(
+            _, scores, seconds = fitting.study_run(
                 baseline,
                 hyperparameters,
                 examples,
+                held_out,
                 settings | {"augmentation": augmentation},
                 seed=seed,
                 epochs=budget["epochs"],
-                decay=True,
-                train_curve=False,
+                name=f"{study}: {variant}, seed {seed}",
             )
-            seconds = (time.perf_counter() - start) / budget["epochs"]
-            scores = fitting.scores(network, examples, held_out, baseline, settings)
-            optimizer = hyperparameters["optimizer"]
-            studies.check(scores["val_loss"], f"{study}: {variant}, seed {seed},", f"ablate.learning_rates.{optimizer}")
             size = int(examples.values.shape[1])
             rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed})
             rows[-1] |= {name: scores[name] for name in studies.SCORES}
             rows[-1] |= {"images": len(examples), "epochs": budget["epochs"]}
-            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
+            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)

@@ -11,7 +11,6 @@ Writes  tables/ablate/data_runs.csv (one row a run), data.csv (one row a model a
 """
 
 import itertools
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ import pandas as pd
 from pipeline.command import InputError, log, run
 from pipeline.images import inputs
 from pipeline.models import baseline, fitting, runtime, transfer
-from pipeline.statistics import metrics, studies
+from pipeline.statistics import studies
 from pipeline.vocabulary import LABELS
 
 LEAST = 4  # images of each class
@@ -41,35 +40,25 @@ def ablate_data(
     runtime.start(settings["compute"])
     budget, shares = settings["ablate"], sorted(settings["ablate"]["shares"])
     models = {
-        baseline: (baseline.narrow(settings), train_images, val_images, "ablate.learning_rates.adam"),
-        transfer: (
-            settings["transfer"]["hyperparameters"],
-            train_features,
-            val_features,
-            "transfer.hyperparameters.learning_rate",
-        ),
+        baseline: (baseline.narrow(settings), train_images, val_images),
+        transfer: (settings["transfer"]["hyperparameters"], train_features, val_features),
     }
     rows, costs = [], []
-    for module, (hyperparameters, train_file, val_file, key) in models.items():
+    for module, (hyperparameters, train_file, val_file) in models.items():
         model = module.__name__.rpartition(".")[2]
         train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
         check(train, shares)
         for share, seed in itertools.product(shares, budget["seeds"]):
             examples = drawn(train, share, seed)
             epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])
-            start = time.perf_counter()
-            # Nothing is scored but at the end: after each of the many epochs of a small share it would cost more than
-            # the training.
-            network, _ = fitting.run(
-                module, hyperparameters, examples, settings, seed=seed, epochs=epochs, decay=True, train_curve=False
+            name = f"{model}: {len(examples)} images, seed {seed}"
+            _, scores, seconds = fitting.study_run(
+                module, hyperparameters, examples, held_out, settings, seed=seed, epochs=epochs, name=name
             )
-            seconds = time.perf_counter() - start
-            scores = metrics.scores(held_out.labels, fitting.logits(network, module.plain(held_out.values)))
-            studies.check(scores["loss"], f"{model} on {len(examples)} images, seed {seed},", key)
             rows.append({"model": model, "share": share, "images": len(examples), "seed": seed})
-            rows[-1] |= {"epochs": epochs, "steps": steps, "val_auc": scores["auc"], "val_loss": scores["loss"]}
+            rows[-1] |= {"epochs": epochs, "steps": steps, "val_auc": scores["val_auc"], "val_loss": scores["val_loss"]}
             costs.append({"model": model, "share": share, "seed": seed, "seconds": seconds})
-            log.info("%s: %d images, seed %d: val AUC %.4f", model, len(examples), seed, scores["auc"])
+            log.info("%s: val AUC %.4f", name, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)
     summary(pd.DataFrame(rows)).to_csv(table, index=False)

@@ -9,7 +9,6 @@ Reads   head: results/features/SPLIT.npy; cut: results/ablate/SPLIT_cuts.npz (pi
 Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
 """
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,26 +42,21 @@ def ablate_heads(
     rows, costs = [], []
     for variant, reference, examples, held_out, hyperparameters, sizes in variants:
         for seed in budget["seeds"]:
-            start = time.perf_counter()
-            network, _ = fitting.run(
+            network, scores, seconds = fitting.study_run(
                 transfer,
                 hyperparameters,
                 examples,
+                held_out,
                 settings,
                 seed=seed,
                 epochs=budget["head_epochs"],
-                decay=True,
-                train_curve=False,
+                name=f"{study}: {variant}, seed {seed}",
             )
-            seconds = (time.perf_counter() - start) / budget["head_epochs"]
-            scores = fitting.scores(network, examples, held_out, transfer, settings)
-            key = "transfer.hyperparameters.learning_rate"
-            studies.check(scores["val_loss"], f"{study}: {variant}, seed {seed},", key)
             rows.append({"variant": variant, "reference": reference, "seed": seed})
             rows[-1] |= {name: scores[name] for name in studies.SCORES}
             rows[-1] |= {"parameters": network.count_params(), **sizes}
             rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
-            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds})
+            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["head_epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)

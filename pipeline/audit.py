@@ -25,7 +25,7 @@ from pipeline.images import cache, inputs, regions
 from pipeline.images.augment import NONE
 from pipeline.images.decode import as_mask, resize
 from pipeline.models import baseline, fitting, runtime
-from pipeline.statistics import intervals, metrics, shortcuts, studies
+from pipeline.statistics import intervals, metrics, shortcuts
 
 CONTROLS = {
     "whole": "whole image",
@@ -69,14 +69,14 @@ def audit(
         else:
             values, val_values = seen(control, examples.values, inside), seen(control, held_out.values, val_inside)
         chosen = replace(examples, values=values).stratified(budget["images"], settings["seed"])
+        val_seen = replace(held_out, values=val_values)
         scores[control] = []
         for seed in budget["seeds"]:
             start = time.perf_counter()
             fit = boosted if control == "no_places" else network
-            scores[control].append(fit(chosen, val_values, seed, settings))
+            scores[control].append(fit(chosen, val_seen, seed, settings))
             costs.append({"control": control, "seed": seed, "seconds": time.perf_counter() - start})
             area = metrics.auc(held_out.labels, scores[control][-1])
-            studies.check(area, f"audit: {control}, seed {seed},", "ablate.learning_rates.adam")
             rows.append({"control": control, "seed": seed, "images": len(chosen), "val_auc": area})
             log.info("%s, seed %d: val AUC %.4f", CONTROLS[control].format(region=region), seed, area)
     runs.parent.mkdir(parents=True, exist_ok=True)
@@ -124,29 +124,29 @@ def described(index, images):
     return np.column_stack([stored, channels, border, black, histograms])
 
 
-def network(examples, val_values, seed, settings):
+def network(examples, val, seed, settings):
     """Logits for val of the small network of the stage ablate."""
-    fitted, _ = fitting.run(
+    fitted, _, _ = fitting.study_run(
         baseline,
         baseline.narrow(settings),
         examples,
+        val,
         settings | {"augmentation": NONE},
         seed=seed,
         epochs=settings["ablate"]["epochs"],
-        decay=True,
-        train_curve=False,
+        name=f"audit, seed {seed}",
     )
-    return fitting.logits(fitted, val_values)
+    return fitting.logits(fitted, val.values)
 
 
 # Another number of threads would add up in another order, and give (slightly) other results.
 @threadpool_limits.wrap(limits=1)
-def boosted(examples, val_values, seed, settings):
+def boosted(examples, val, seed, settings):
     """Logits for val of gradient boosting; half of the features at each split, by the seed."""
     boosting = HistGradientBoostingClassifier(
         max_iter=50, min_samples_leaf=10, max_features=0.5, early_stopping=False, random_state=seed
     )
-    return boosting.fit(examples.values, examples.labels).decision_function(val_values)
+    return boosting.fit(examples.values, examples.labels).decision_function(val.values)
 
 
 def summary(labels, groups, scores, region, settings):

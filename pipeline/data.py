@@ -23,6 +23,7 @@ from pipeline.images.archive import open_source
 from pipeline.images.decode import DecodeError, as_mask, decode, resize
 from pipeline.vocabulary import LABELS, SPLITS
 
+LEAST = 5  # images of a split: explore compares splits by a classifier in as many folds
 SPLIT_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 KINDS = ("images", "masks")  # folders below a class, as the database has them
 SPREADSHEETS = {".xlsx", ".xls", ".csv"}
@@ -43,8 +44,8 @@ def data(
     """Check, index and cache every image of the archive.
 
     Raises:
-        InputError: no images; a split or class missing, empty or there twice; masks that do not fit their images;
-            generated images in a real build; equal pixels under two labels; copies across splits where
+        InputError: no images; a split or class missing, empty, too small or there twice; masks that do not fit their
+            images; generated images in a real build; equal pixels under two labels; copies across splits where
             dataset.duplicates is fail; or files that cannot be read, all of them listed at once.
     """
     dataset, seed = settings["dataset"], settings["seed"]
@@ -147,7 +148,7 @@ def _check_once(archive, images):
 
 
 def _check_complete(archive, images, class_folders):
-    """Both classes in each split, or in the whole where there are no splits."""
+    """Both classes in each split, or in the whole where there are no splits; and in a split enough to be compared."""
     if images["split"].isna().all():
         absent = [label for label in LABELS if label not in set(images["label"])]
     else:
@@ -157,6 +158,13 @@ def _check_complete(archive, images, class_folders):
         raise InputError(
             f"{archive}: no images in {', '.join(absent)}; each of train, val and test needs both classes "
             f"(folder names of the classes: dataset.classes, now {dict(class_folders)})"
+        )
+    counts = images["split"].value_counts()
+    few = [f"{count} in {split}" for split, count in counts.items() if count < LEAST]
+    if few:
+        raise InputError(
+            f"{archive}: too few images, {', '.join(few)}; expected at least {LEAST} in each split, without which they "
+            "cannot be compared; add images, or take larger counts where dataset.draw is set"
         )
 
 

@@ -17,7 +17,7 @@ from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from pipeline.command import InputError, run
+from pipeline.command import run
 from pipeline.images import cache
 from pipeline.images.regions import border_share
 from pipeline.statistics import metrics, tests
@@ -61,20 +61,10 @@ def explore(
     samples: Path,
     pixel_images: Path,
 ):
-    """Describe each split by tables, compare splits and classes, and pick the samples to be shown.
-
-    Raises:
-        InputError: a split with too few images to be compared.
-    """
+    """Describe each split by tables, compare splits and classes, and pick the samples to be shown."""
     table = pd.read_csv(index)
     arrays = {split: cache.read(file) for split, file in zip(SPLITS, caches, strict=True)}
     rows = {split: table[table["split"] == split] for split in SPLITS}
-    for split in SPLITS:
-        if len(rows[split]) < tests.FOLDS:
-            raise InputError(
-                f"dataset: {split} has {len(rows[split])} images; expected at least {tests.FOLDS}, without which it "
-                "cannot be compared with the other splits; add images, or raise dataset.draw"
-            )
     labels = {split: rows[split]["label"].to_numpy() for split in SPLITS}
     groups = [(split, label) for split in SPLITS for label in LABELS]
     counts = {split: grey_counts(arrays[split]) for split in SPLITS}

@@ -86,7 +86,7 @@ def confirm(
         file.unlink()
 
 
-def fit(model, hyperparameters, train, val, settings, seed, backup, **options):
+def fit(model, hyperparameters, train, val, settings, seed, backup, train_curve=True):
     """A network fitted on train with early stopping on val loss, what its row says, and its history."""
     module = fitting.module_of(model)
     network, history = fitting.run(
@@ -99,7 +99,7 @@ def fit(model, hyperparameters, train, val, settings, seed, backup, **options):
         val=val,
         patience=settings["training"]["patience"],
         backup=backup,
-        **options,
+        train_curve=train_curve,
     )
     scores = fitting.scores(network, train, val, module, settings)
     return network, {"parameters": network.count_params()} | outcome(history, scores), history

@@ -147,7 +147,7 @@ def test_the_tree_tells_classes_by_each_cue_that_knows_no_place(cue):
     class Train:
         values, labels = described(index, images), covid.astype(float)
 
-    logits = boosted(Train, Train.values, seed=1, settings=None)
+    logits = boosted(Train, Train, seed=1, settings=None)
     assert metrics.auc(Train.labels, logits) == 1
     shuffled = described(index, rng.permuted(images, axis=0))
     assert shuffled.shape == (120, 4 + 1 + 2 + 16)

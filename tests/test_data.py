@@ -21,9 +21,10 @@ import pytest
 from PIL import Image
 
 from pipeline.command import InputError
-from pipeline.data import COLUMNS, data
+from pipeline.data import COLUMNS, LEAST, data
 from pipeline.images import archive as archives
 from pipeline.images.decode import DecodeError, decode
+from pipeline.statistics import tests
 from pipeline.vocabulary import SPLITS
 from tests.phantoms import database_contents, phantom, png, write_archive
 
@@ -217,6 +218,15 @@ def test_draw_takes_only_from_train(clean, tmp_path):
     assert set(first.index["file"]) != set(other.index["file"])
 
 
+def test_a_split_too_small_to_be_compared(contents, tmp_path):
+    val = sorted(name for name in contents if "/val/" in name)
+    few = [*val[:2], *val[-2:]]
+    kept = {name: content for name, content in contents.items() if name not in set(val) - set(few)}
+    message = refusal(zipped(tmp_path / "few.zip", kept), tmp_path)
+    assert "4 in val" in message and f"at least {LEAST} in each split" in message
+    assert LEAST >= tests.FOLDS, "as many as explore needs"
+
+
 def test_draw_of_more_than_there_is(clean, tmp_path):
     message = refusal(clean, tmp_path, draw={"train": 36, "val": 8, "test": 8})
     assert "dataset.draw" in message and "val" in message
@@ -224,9 +234,9 @@ def test_draw_of_more_than_there_is(clean, tmp_path):
 
 def test_phantoms_only_where_they_belong(clean, contents, tmp_path):
     assert "phantoms" in refusal(clean, tmp_path, demo=False)
-    write_archive(tmp_path / "real.zip", SIZE, {"train": 4, "val": 4, "test": 4}, generated=False)
+    write_archive(tmp_path / "real.zip", SIZE, {"train": 6, "val": 6, "test": 6}, generated=False)
     assert "demo: false" in refusal(tmp_path / "real.zip", tmp_path, demo=True)
-    assert len(build(tmp_path / "real.zip", tmp_path / "real", demo=False).index) == 12
+    assert len(build(tmp_path / "real.zip", tmp_path / "real", demo=False).index) == 18
 
     with zipfile.ZipFile(tmp_path / "real.zip") as source:
         real = {name: source.read(name) for name in source.namelist()}
@@ -665,7 +675,7 @@ def test_modes_are_read_rightly(kind):
 
 
 def test_modes_in_index_and_cache(tmp_path):
-    write_archive(tmp_path / "real.zip", SIZE, {"train": 4, "val": 4, "test": 4}, generated=False)
+    write_archive(tmp_path / "real.zip", SIZE, {"train": 6, "val": 6, "test": 6}, generated=False)
     with zipfile.ZipFile(tmp_path / "real.zip", "a") as archive:
         for kind, (content, *_) in MODES.items():
             archive.writestr(f"phantoms/val/covid/{kind}", content)

@@ -1,7 +1,6 @@
 """The tables of explore against numpy and pandas on random images."""
 
 import hashlib
-import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipeline.command import InputError
 from pipeline.explore import (
     CUES,
     LABELS,
@@ -297,17 +295,6 @@ def test_shortcuts(explored):
         assert (row.ci_low, row.ci_high) == pytest.approx(intervals.auc_interval(labels, scores))
     assert together.cue == "all together" and together.train_auc > 0.5
     assert together.ci_low <= together.value <= together.ci_high
-
-
-def test_a_split_too_small_to_be_compared(tmp_path):
-    index = pd.DataFrame({"split": ["train"] * 9 + ["val"] * 4 + ["test"] * 9, "label": "covid", "file": "1.png"})
-    index.to_csv(tmp_path / "index.csv", index=False)
-    caches = [tmp_path / f"{split}.npy" for split in SPLITS]
-    for file in caches:
-        cache.create(file, (9, SIZE, SIZE), np.uint8).flush()
-    outputs = dict.fromkeys(list(inspect.signature(explore).parameters)[3:])
-    with pytest.raises(InputError, match="val has 4 images; expected at least 5"):
-        explore(tmp_path / "index.csv", caches, {"seed": SEED}, **outputs)
 
 
 def test_explore_does_not_import_tensorflow():

@@ -1108,7 +1108,8 @@ def is_text(node):
             r"to \num{0.98} come \num{3} of its \num{3} runs and \num{2} of \num{3} of the baseline's. neither comes "
             r"to \num{0.99} in most runs",
             "about the same for both",
-            r"what was tried at greater learning rates fails; the last attempt is kept: from a learning rate of \num{6e-6}",
+            "what was tried at greater learning rates fails; the last attempt is kept: "
+            r"from a learning rate of \num{6e-6}",
             r"trained at \num{9.4e-5}, more than ten times as much",
             r"a difference of \num{0.008} (\num{0.002} to \num{0.015}) by a bootstrap over val images",
             "fine-tuning orders them better",

@@ -20,6 +20,7 @@ from sklearn import metrics as reference
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline import train as stage
+from pipeline.command import InputError
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
@@ -323,11 +324,11 @@ def test_without_a_curve_of_train_a_run_is_the_same(model):
     """As a trial of the search is: the best weights' scores are computed at the end, from the network as it is."""
     train, val = examples(model, 40, seed=0), examples(model, 20, seed=1)
     monitoring = {"val": val, "patience": 2}
-    curved, whole = fitted(model, epochs=6, train=train, options=monitoring)
+    curved, with_train = fitted(model, epochs=6, train=train, options=monitoring)
     network, history = fitted(model, epochs=6, train=train, options=monitoring | {"train_curve": False})
     assert fitting.weights_sha256(network) == fitting.weights_sha256(curved)
-    pd.testing.assert_frame_equal(history, whole.drop(columns=whole.filter(like="train_")))
-    best = whole.loc[whole["val_loss"].idxmin()].drop(["epoch", "learning_rate"])
+    pd.testing.assert_frame_equal(history, with_train.drop(columns=with_train.filter(like="train_")))
+    best = with_train.loc[with_train["val_loss"].idxmin()].drop(["epoch", "learning_rate"])
     assert fitting.scores(network, train, val, fitting.module_of(model), SETTINGS) == best.to_dict()
 
 
@@ -337,6 +338,27 @@ def test_a_diverged_run_stops(train_curve):
         warnings.simplefilter("ignore", RuntimeWarning)
         network, history = fitted("transfer", epochs=9, learning_rate=1e30, options={"train_curve": train_curve})
     assert len(history) < 9 and not np.isfinite(outputs(network, examples("transfer", 4, seed=1).values[:, 0])).all()
+
+
+def study_run(learning_rate):
+    train, val = examples("transfer", 40, seed=0), examples("transfer", 20, seed=1)
+    chosen = hyperparameters("transfer", learning_rate=learning_rate)
+    run = fitting.study_run(transfer, chosen, train, val, SETTINGS, seed=1, epochs=3, name="cut, seed 1")
+    return *run, {"train": train.subset(20, SETTINGS["seed"]), "val": val}
+
+
+def test_a_run_of_a_study_is_scored_at_its_end():
+    network, scores, _, sets = study_run(0.001)
+    for name, data in sets.items():
+        expected = scores_by_sklearn(data.labels, outputs(network, data.values[:, 0]))
+        assert {key: scores[f"{name}_{key}"] for key in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_run_of_a_study_that_diverged_is_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(InputError, match=r"cut, seed 1: the run diverged .* 1e\+30; expected a smaller one"):
+            study_run(1e30)
 
 
 # Saving

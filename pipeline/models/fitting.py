@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm as redirected
 
-from pipeline.command import log
+from pipeline.command import InputError, log
 from pipeline.images import cache, inputs
 from pipeline.models import runtime
 from pipeline.models.backup import Backup, key_of
@@ -108,6 +108,30 @@ def fit(
             verbose=0,
         )
     return pd.DataFrame(scores.rows)
+
+
+def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, name):
+    """A short run of a study: its learning rate falls to 0, and nothing is scored before its end.
+
+    Args:
+        name: of the run, for messages: "optimizer: sgd, seed 1".
+
+    Returns:
+        the fitted network; its `scores`; seconds that the training took.
+
+    Raises:
+        InputError: the run diverged; a mean over seeds would leave it out without a word.
+    """
+    start = time.perf_counter()
+    network, _ = run(module, hyperparameters, train, settings, seed=seed, epochs=epochs, decay=True, train_curve=False)
+    seconds = time.perf_counter() - start
+    found = scores(network, train, val, module, settings)
+    if not np.isfinite(found["val_loss"]):
+        raise InputError(
+            f"{name}: the run diverged at a learning rate of {hyperparameters['learning_rate']:g}; expected a smaller "
+            "one (baseline: ablate.learning_rates, head: transfer.hyperparameters.learning_rate)"
+        )
+    return network, found, seconds
 
 
 OPTIMIZERS = {

@@ -1,28 +1,10 @@
 """What the runs of a study say: means over seeds, and differences paired by seed."""
 
-import math
-
 import pandas as pd
 
-from pipeline.command import InputError
 from pipeline.statistics import intervals
 
-SCORES = ("train_auc", "val_auc", "val_loss")  # of each run
-
-
-def check(value, run, key):
-    """Refuse a run that has diverged: the mean over seeds would leave it out.
-
-    Args:
-        value: of its scores on val.
-        run: what is said of it: "optimizer: sgd, seed 1".
-        key: of the configuration, whose learning rate it had.
-
-    Raises:
-        InputError: the value is not finite.
-    """
-    if not math.isfinite(value):
-        raise InputError(f"{key}: {run} diverged (its scores are {value}); expected a smaller learning rate")
+SCORES = ("train_auc", "val_auc", "val_loss")  # of a run, in its row
 
 
 def summary(runs, kept):
