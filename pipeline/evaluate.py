@@ -36,20 +36,14 @@ def evaluate(
     sample_images: Path,
 ):
     """Thresholds from held-out val outputs, then every table from the test predictions."""
-    chosen = {model: val_threshold(pd.read_csv(file)) for model, file in zip(MODELS, val_predictions, strict=True)}
+    operating = [threshold_row(model, file) for model, file in zip(MODELS, val_predictions, strict=True)]
+    chosen = {row["model"]: row["logit"] for row in operating}
     table = pd.concat(map(pd.read_csv, logits))
     table["probability"] = expit(table["logit"])
     table["predicted"] = np.where(table["logit"] >= table["model"].map(chosen), "covid", "normal")
 
     thresholds.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(
-        {
-            "model": MODELS,
-            "threshold": [expit(threshold) for threshold in chosen.values()],
-            "logit": chosen.values(),
-            "source": list(map(str, val_predictions)),
-        }
-    ).to_csv(thresholds, index=False)
+    pd.DataFrame(operating).to_csv(thresholds, index=False)
     table.to_csv(predictions, index=False)
     of_model = {model: table[table["model"] == model] for model in MODELS}
     pd.DataFrame(
@@ -88,6 +82,16 @@ def val_threshold(predictions):
     """The operating threshold, a logit: the mean over seeds of each held-out model's best threshold on val."""
     runs = [labels_and_logits(run) for _, run in predictions.groupby("seed")]
     return float(np.mean([verdicts.operating_threshold(*run) for run in runs]))
+
+
+def threshold_row(model, val_predictions):
+    """A model's threshold, as a probability and a logit, with what it gives on val: means over the held-out models."""
+    table = pd.read_csv(val_predictions)
+    logit = val_threshold(table)
+    scores = pd.DataFrame([metrics.scores(*labels_and_logits(run), logit) for _, run in table.groupby("seed")]).mean()
+    row = {"model": model, "threshold": expit(logit), "logit": logit}
+    row |= {f"val_{name}": scores[name] for name in ("sensitivity", "specificity")}
+    return row | {"source": str(val_predictions)}
 
 
 def metric_rows(predictions, threshold, seed):

@@ -101,6 +101,19 @@ def test_thresholds_come_from_val_alone(evaluated, tmp_path):
     assert moved.thresholds["logit"][0] == evaluated.thresholds["logit"][0]
 
 
+def test_what_thresholds_give_on_val(evaluated):
+    for row in evaluated.thresholds.itertuples():
+        runs = [run for _, run in separable(BOUNDARIES[row.model]).groupby("seed")]
+        for column, label in {"val_sensitivity": "covid", "val_specificity": "normal"}.items():
+            said = [np.where(run["logit"] >= row.logit, "covid", "normal") for run in runs]
+            shares = [
+                reference.recall_score(run["label"], verdicts, pos_label=label)
+                for run, verdicts in zip(runs, said, strict=True)
+            ]
+            assert np.mean(shares) < 1, "the seeds' boundaries differ"
+            assert getattr(row, column) == pytest.approx(np.mean(shares))
+
+
 def test_order_of_val_rows_does_not_matter():
     predictions = separable([0.4, -1.0])
     assert val_threshold(predictions.sample(frac=1, random_state=0)) == pytest.approx(val_threshold(predictions))
