@@ -14,7 +14,7 @@ NAMES = MODEL_NAMES | {"transfer": "ResNet50V2, frozen"}  # nothing is fine-tune
 def ablate_data(runs: Path, table: Path, out: Path):
     """Draw val AUC of every run against the images that it was trained on, and the means of each model."""
     points, means = pd.read_csv(runs), pd.read_csv(table)
-    drawing, axis = figure(COLUMN, 2.1)
+    drawing, axis = figure(COLUMN, 1.9)
     for model, line in means.groupby("model"):
         colour = MODEL_COLOURS[model]
         axis.plot(line["images"], line["val_auc"], color=colour, label=NAMES[model])

@@ -36,7 +36,7 @@ def evaluate(
 
 def draw_confusion(table, file):
     """Counts, and shares of each row (label), a panel a model."""
-    drawing, axes = figure(COLUMN, 1.75, 1, 2, sharey=True)
+    drawing, axes = figure(COLUMN, 1.6, 1, 2, sharey=True)
     for axis, model in zip(axes, MODELS, strict=True):
         rows = table[table["model"] == model]
         counts = rows.pivot(index="label", columns="predicted", values="images").loc[list(LABELS), list(LABELS)]
@@ -63,7 +63,7 @@ def draw_confusion(table, file):
 
 def draw_curves(table, test_metrics, file):
     """ROC and precision-recall curves with their pointwise intervals and the operating points."""
-    drawing, axes = figure(COLUMN, 2.1, 1, 2)
+    drawing, axes = figure(COLUMN, 1.95, 1, 2)
     values = test_metrics.set_index(["model", "metric"])["value"]
     for axis, (curve, area, x, y) in zip(
         axes,
@@ -101,7 +101,7 @@ def draw_curves(table, test_metrics, file):
 
 def draw_reliability(table, file):
     """Observed share of covid against mean probability, a panel a model, without and with the correction."""
-    drawing, axes = figure(COLUMN, 1.95, 1, 2, sharey=True)
+    drawing, axes = figure(COLUMN, 1.8, 1, 2, sharey=True)
     for axis, model in zip(axes, MODELS, strict=True):
         axis.plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
         for corrected, name, marker, colour in (

@@ -13,7 +13,7 @@ METRICS = {"loss": "cross-entropy (nats)", "auc": "AUC"}
 def finetune(attempts: Path, heldout: Path, out: Path):
     """Draw cross-entropy and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
     the run on train alone, with val."""
-    drawing, axes = figure(COLUMN, 2.9, 2, 2, sharex=True)
+    drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex=True)
     runs, alone = pd.read_csv(attempts), pd.read_csv(heldout)
     last = runs["attempt"].max()
     for (above, below), (metric, label) in zip(axes.T, METRICS.items(), strict=True):

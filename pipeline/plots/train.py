@@ -19,7 +19,7 @@ def draw_history(table, file):
     """Unweighted cross-entropy and AUC against the epoch; where val is held out, its curves beside those of train,
     sensitivity and specificity at probability 0.5, and the epoch of the lowest val cross-entropy."""
     held_out = "val_loss" in table
-    drawing, axes = figure(COLUMN, 2.7 if held_out else 1.7, 2 if held_out else 1, 2, sharex=True, squeeze=False)
+    drawing, axes = figure(COLUMN, 2.5 if held_out else 1.6, 2 if held_out else 1, 2, sharex=True, squeeze=False)
     marker = "o" if len(table) < 10 else None
     for axis, (metric, label) in zip(axes.flat, LABELS.items(), strict=False):
         for name in ("train", "val") if held_out else ("train",):

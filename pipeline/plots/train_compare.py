@@ -26,7 +26,7 @@ def train_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_fi
 
 def draw_curves(finals, heldout, file):
     """Upper panels: what is fitted, in the final runs; lower ones: val, in the held-out runs, a line a seed."""
-    drawing, axes = figure(COLUMN, 3.0, 2, 2, sharex=True)
+    drawing, axes = figure(COLUMN, 2.7, 2, 2, sharex=True)
     for model in MODELS:
         style = {"color": MODEL_COLOURS[model], "label": NAMES[model]}
         for column, (metric, label) in enumerate(METRICS.items()):

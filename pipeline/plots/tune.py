@@ -135,7 +135,7 @@ def legend(drawing, axis, further=()):
 
 def draw_progress(trials, chosen, model, file):
     """Val AUC of each trial and the best so far; lines where a round ends."""
-    drawing, axis = figure(COLUMN, 1.9)
+    drawing, axis = figure(COLUMN, 1.75)
     finished = trials[trials["status"] == "finished"]
     so_far = finished.set_index("trial")["val_auc"].cummax().reindex(trials["trial"]).ffill()
     axis.step(so_far.index, so_far, where="post", color="black", linewidth=0.9, label="best so far")
