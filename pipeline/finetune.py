@@ -45,7 +45,7 @@ def final(
     epochs = int(pd.read_csv(summary)["epochs"].item())
     hyperparameters = fitting.read_best(best)
     learning_rate = settings["finetune"]["learning_rate"]
-    rows, histories = [], []
+    rows, histories, seconds = [], [], 0
     for attempt in range(1, settings["finetune"]["attempts"] + 1):
         network = load(model, settings["seed"])
         outcome, attempt_history = fine_tune(
@@ -56,6 +56,7 @@ def final(
             epochs,
             backups / f"attempt{attempt}.npz",
         )
+        seconds += seconds_of(backups / f"attempt{attempt}.npz")
         rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
         histories.append(attempt_history.assign(attempt=attempt))
         log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["verdict"])
@@ -70,7 +71,7 @@ def final(
     pd.DataFrame(rows).to_csv(attempts, index=False)
     pd.concat(histories).to_csv(history, index=False)
     fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
-    write_cost(backups, cost)
+    write_cost(seconds, cost)
     shutil.rmtree(backups)
 
 
@@ -104,20 +105,21 @@ def heldout(
             backups / "heldout.npz",
             val=val_examples,
         )
+        seconds = seconds_of(backups / "heldout.npz")
     else:
+        seconds = 0
         rows = pd.DataFrame([scored(network, train_examples, settings, val_examples)])
     fitting.save(network, model_file)
     rows.to_csv(history, index=False)
     logits = fitting.logits(network, val_examples.values)
     seed = settings["training"]["selection_seeds"][0]
     fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
-    write_cost(backups, cost)
+    write_cost(seconds, cost)
     shutil.rmtree(backups, ignore_errors=True)
 
 
-def write_cost(backups, cost):
-    """Seconds of the training runs of which `backups` holds the state."""
-    seconds = sum(map(seconds_of, backups.glob("*.npz")))
+def write_cost(seconds, cost):
+    """Seconds of the training."""
     pd.DataFrame({"model": ["transfer"], "part": "fine-tuning", "seconds": seconds}).to_csv(cost, index=False)
 
 
