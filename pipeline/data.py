@@ -70,6 +70,7 @@ def data(
     copies, dropped = _copies(archive, table, pairs, dataset["duplicates"])
     table = table[~table["file"].isin(dropped)].sort_values(["split", "label", "file"])
     _check_complete(archive, table, dataset["classes"])
+    _check_size(archive, table)
     _report_copies(copies, found, len(pixels), dropped)
 
     index.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,7 @@ def _check_once(archive, images):
 
 
 def _check_complete(archive, images, class_folders):
-    """Both classes in each split, or in the whole where there are no splits; and in a split enough to be compared."""
+    """Both classes in each split, or in the whole where there are no splits."""
     if images["split"].isna().all():
         absent = [label for label in LABELS if label not in set(images["label"])]
     else:
@@ -159,8 +160,11 @@ def _check_complete(archive, images, class_folders):
             f"{archive}: no images in {', '.join(absent)}; each of train, val and test needs both classes "
             f"(folder names of the classes: dataset.classes, now {dict(class_folders)})"
         )
-    counts = images["split"].value_counts()
-    few = [f"{count} in {split}" for split, count in counts.items() if count < LEAST]
+
+
+def _check_size(archive, table):
+    """In each split enough images to be compared with the others."""
+    few = [f"{count} in {split}" for split, count in table["split"].value_counts().items() if count < LEAST]
     if few:
         raise InputError(
             f"{archive}: too few images, {', '.join(few)}; expected at least {LEAST} in each split, without which they "
