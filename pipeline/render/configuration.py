@@ -1,7 +1,7 @@
 """configuration: the numbers that were set, as a table from which the article can quote them. It belongs to the stage
 report.
 
-Writes  tables/report/configuration.csv, one row a key that holds a number: training.patience, 6.
+Writes  tables/report/configuration.csv, one row a key that holds a number: training.patience, 5.
 """
 
 import csv
