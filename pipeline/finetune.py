@@ -150,7 +150,7 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         val=val,
         stop=[StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
         backup=backup,
-        # At a constant rate val AUC goes up and down by more than fine-tuning gains; the last epoch is what is kept.
+        # The last epoch is what is kept: without decay val AUC goes up and down by more than fine-tuning gains.
         decay=True,
     )
     after = history.iloc[-1]

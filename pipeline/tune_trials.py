@@ -35,11 +35,12 @@ def trials(
     """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val."""
     runtime.start(settings["compute"])
     examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    epochs = settings["tune"]["epochs"]
     rows, seconds, kept = [], [], []
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
         log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
-        network, row, _ = fit(model, trial, *examples, settings, trial["seed"], kept[-1], train_curve=False)
+        network, row, _ = fit(model, trial, *examples, settings, trial["seed"], epochs, kept[-1], train_curve=False)
         rows.append(trial | row)
         took = {"model": model, "part": "search", "trial": trial["trial"]}
         seconds.append(took | {"seconds": seconds_of(kept[-1])})
@@ -64,19 +65,20 @@ def confirm(
     history: Path,
     cost: Path,
 ):
-    """Train the configuration of a candidate on train anew, as a trial is, once with each selection seed."""
+    """Train the configuration of a candidate on train anew, once with each selection seed."""
     runtime.start(settings["compute"])
     examples = inputs.read(train, train_index), inputs.read(val, val_index)
     (chosen,) = pd.read_csv(candidates).query("candidate == @candidate").to_dict("records")
+    epochs = settings["training"]["epochs"]
     rows, histories, seconds, kept = [], [], [], []
     for seed, file in zip(settings["training"]["selection_seeds"], models, strict=True):
         which = {"candidate": candidate, "seed": seed}
         log.info("candidate %d, seed %d", candidate, seed)
         kept.append(backups / f"{model}_candidate{candidate}_seed{seed}.npz")
-        network, row, epochs = fit(model, chosen, *examples, settings, seed, kept[-1])
+        network, row, curve = fit(model, chosen, *examples, settings, seed, epochs, kept[-1])
         fitting.save(network, file)
         rows.append(which | row)
-        histories.append(epochs.assign(**which)[[*which, *epochs]])
+        histories.append(curve.assign(**which)[[*which, *curve]])
         took = {"model": model, "part": "confirmation", **which}
         seconds.append(took | {"seconds": seconds_of(kept[-1])})
     pd.DataFrame(rows).to_csv(results, index=False)
@@ -86,7 +88,7 @@ def confirm(
         file.unlink()
 
 
-def fit(model, hyperparameters, train, val, settings, seed, backup, train_curve=True):
+def fit(model, hyperparameters, train, val, settings, seed, epochs, backup, train_curve=True):
     """A network fitted on train with early stopping on val loss, what its row says, and its history."""
     module = fitting.module_of(model)
     network, history = fitting.run(
@@ -95,7 +97,7 @@ def fit(model, hyperparameters, train, val, settings, seed, backup, train_curve=
         train,
         settings,
         seed=seed,
-        epochs=settings["training"]["epochs"],
+        epochs=epochs,
         val=val,
         patience=settings["training"]["patience"],
         backup=backup,

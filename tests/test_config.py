@@ -216,6 +216,12 @@ def test_more_candidates_than_trials():
     assert message.startswith("tune.candidates: found 5; expected at most 4")
 
 
+def test_trials_longer_than_what_they_choose_for():
+    assert problems("{training: {epochs: 9}, tune: {epochs: 9}}") == []
+    message = problem("training: {epochs: 9}")
+    assert message.startswith("tune.epochs: found 15; expected at most 9, training.epochs")
+
+
 def test_layers_are_those_of_keras():
     """Names and order, and what is left of them by a cut anywhere."""
     import keras

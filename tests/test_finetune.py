@@ -73,7 +73,7 @@ def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(fo
     """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
     before = weights_of(network)
     finetune.unfreeze(network, first)
-    fitting.compile_(network, {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"})
+    fitting.compile_(network, {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"}, steps=1)
     images = np.load(folder / "train.npy")[:8, ..., None].astype(np.float32)
     network.fit(images, np.arange(8) % 2, batch_size=8, epochs=1, verbose=0)
     moved = {

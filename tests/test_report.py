@@ -1081,7 +1081,7 @@ def is_text(node):
             r"the best \num{4} trials with different configurations",
             r"standard error below the greatest, here \num{2}, the rule",
             r"although trial \num{1}, with \num{234567}",
-            r"it ends a run after \num{6} epochs without a lower val cross-entropy, or after \num{30} in all",
+            r"it ends a run after \num{5} epochs without a lower val cross-entropy, or after \num{30} in all",
             "in every run that went on it is wider at the end",
             r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end), no clear",
             "no marked overfitting is left",

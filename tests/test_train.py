@@ -22,7 +22,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from pipeline import train as stage
 from pipeline.command import InputError
 from pipeline.images.inputs import Examples
-from pipeline.models import fitting, pretrained, runtime, transfer
+from pipeline.models import baseline, fitting, pretrained, runtime, transfer
 from tests.phantoms import phantom
 
 ROOT = Path(__file__).parent.parent
@@ -238,7 +238,7 @@ def test_fit_descends_the_loss_as_the_optimizer_does(optimizer, loss):
         slopes.append(slope(weight))
         *_, move = optimizer(slopes)
         weight -= 0.05 * move
-    assert network.get_weights()[0].item() == pytest.approx(weight, rel=1e-4) != 1
+    assert network.get_weights()[0].item() == pytest.approx(weight, rel=1e-4) != 1, "averaged over one step an epoch"
     compiled = np.mean(network.loss(labels[:, None], features[:, None]))
     unweighted = loss.removeprefix("weighted_")
     assert compiled == pytest.approx(losses(labels, features)[unweighted].mean(), rel=1e-5)
@@ -252,6 +252,46 @@ def test_the_learning_rate_falls_along_a_cosine_if_it_shall():
     expected = 0.01 * (1 + np.cos(np.pi * np.arange(1, 9) / 8)) / 2
     assert history["learning_rate"].to_numpy() == pytest.approx(expected, abs=1e-8)
     assert history["learning_rate"].iloc[-1] < 1e-6
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("patience", [None, 2])
+def test_what_is_scored_and_kept_are_averages_over_an_epoch(optimizer, patience):
+    """Of the weights after each of its four steps, from the first one on, by a calculation of our own."""
+    averages = []
+
+    class Average(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            weights = [weight.numpy().astype(np.float64) for weight in self.model.trainable_weights]
+            if self.model.optimizer.iterations.numpy() == 1:
+                self.average = weights
+            self.average = [0.75 * old + 0.25 * new for old, new in zip(self.average, weights, strict=True)]
+
+        def on_epoch_end(self, epoch, logs=None):
+            averages.append(self.average)
+
+    train, val = examples("baseline", 32, seed=0), examples("baseline", 20, seed=1)
+    options = {"val": val, "patience": patience, "stop": [Average()]}
+    changed = {"batch_size": 8, "learning_rate": 0.01, "optimizer": optimizer}
+    network, history = fitted("baseline", epochs=4, train=train, options=options, **changed)
+    kept = history["val_loss"].argmin() if patience else len(history) - 1
+    for weight, expected in zip(network.trainable_weights, averages[kept], strict=True):
+        assert weight.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    loss = reference.log_loss(val.labels, expit(outputs(network, val.values)))
+    assert loss == pytest.approx(history["val_loss"][kept], rel=1e-4)
+
+
+@pytest.mark.parametrize("decay", [False, True])
+def test_statistics_of_batch_normalisation_are_those_of_the_averages(decay):
+    """Of what reaches the first of its layers, from all images of the part of train that is scored."""
+    train = examples("baseline", 300, seed=0)
+    network, _ = fitted("baseline", epochs=2, train=train, options={"decay": decay}, batch_size=64, learning_rate=0.01)
+    norm = next(layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization))
+    scored = fitting.monitored(train, None, SETTINGS["seed"], baseline.plain)["train"][0]
+    maps = keras.Model(network.input, norm.input)(scored[..., None].astype(np.float32)).numpy()
+    same = np.allclose(norm.moving_mean, maps.mean(axis=(0, 1, 2)), rtol=1e-3)
+    same &= np.allclose(norm.moving_variance, maps.var(axis=(0, 1, 2)), rtol=1e-3)
+    assert same == (not decay)
 
 
 # Class weights, scores of an epoch, early stopping

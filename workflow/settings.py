@@ -112,6 +112,9 @@ def _space_lines(config, schema):
     trials = tune["rounds"] * tune["trials"]
     if tune["candidates"] > trials:
         yield f"tune.candidates: found {tune['candidates']}; expected at most {trials}, all trials of all rounds"
+    if tune["epochs"] > config["training"]["epochs"]:
+        most = config["training"]["epochs"]
+        yield f"tune.epochs: found {tune['epochs']}; expected at most {most}, training.epochs"
     for model, space in tune["space"].items():
         hyperparameters = schema["properties"][model]["properties"]["hyperparameters"]["properties"]
         for name, dimension in space.items():

@@ -15,12 +15,12 @@ from pipeline.command import log
 
 
 class Backup(keras.callbacks.Callback):
-    """Writes the state of a run to a file at the end of every epoch, and takes it up from there.
+    """Writes the state of a run to a file after every epoch, and takes it up from there.
 
-    The state is all that decides the rest of the run: weights, optimizer, the seed generators of dropout, the history,
-    what EarlyStopping knows. Keras' BackupAndRestore forgets the last three. The file also holds the result of a
-    finished run, for a job of several runs, and the seconds it took, those before a kill with them; the job discards it
-    once its own outputs are written.
+    The state is all that decides the rest of the run: weights and their averages, optimizer, the seed generators of
+    dropout, the history, what EarlyStopping knows. Keras' BackupAndRestore forgets the last three. The file also holds
+    the result of a finished run, for a job of several runs, and the seconds it took, those before a kill with them; the
+    job discards it once its own outputs are written.
 
     Args:
         file: written under another name first, so that a kill while writing leaves the last epoch's state.
@@ -45,8 +45,8 @@ class Backup(keras.callbacks.Callback):
         if self.state:
             self.restore(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
-        if not self.model.stop_training:  # else on_train_end follows at once
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch > self.epoch:  # Not at the end of the one before, when the averages stand in the weights' place.
             self._write(finished=False)
 
     def on_train_end(self, logs=None):

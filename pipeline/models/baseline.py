@@ -38,7 +38,7 @@ def build(hyperparameters, values):
         )(x)
         if block < BLOCKS - 1:
             x = layers.MaxPooling2D(name=f"pool{block + 1}")(x)
-        # Keras' default momentum of 0.99 leaves val metrics useless for the first ten epochs of so few steps.
+        # For runs whose weights are not averaged: Keras' default of 0.99 reaches back too many of their few steps.
         x = layers.BatchNormalization(momentum=0.9, name=f"norm{block + 1}")(x)
         x = layers.ReLU(name=f"relu{block + 1}")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)

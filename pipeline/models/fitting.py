@@ -1,6 +1,7 @@
 """Fitting a model, whichever it is: compilation, one run, what is recorded an epoch, predictions, the hash."""
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import time
@@ -65,12 +66,13 @@ def fit(
         train: Examples that are fitted.
         source: module with `transform(settings)` and `plain(values)`: what the network takes, augmented and not.
         val: Examples to monitor; needed for early stopping.
-        patience: epochs without a lower val loss before training stops and the best weights return; None: no early
-            stopping.
+        patience: epochs without a lower val loss before training stops and the best epoch's weights return; None: no
+            early stopping.
         stop: further callbacks that may stop the run by an epoch's scores.
         backup: file from which a killed run goes on; none of the rule's outputs, since Snakemake deletes those.
-        decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017).
-        train_curve: whether train is scored after each epoch too; it takes some 7 % of the time.
+        decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017). Else it is constant, and
+            what is scored at an epoch's end, and kept in the end, are `Averages` over about the last epoch.
+        train_curve: whether train is scored after each epoch too, which takes time.
 
     Returns:
         history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
@@ -79,10 +81,11 @@ def fit(
     """
     batch_size = int(hyperparameters["batch_size"])
     steps = inputs.steps(len(train), batch_size)
-    compile_(network, hyperparameters, decay_steps=epochs * steps if decay else None)
+    compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
     sets = monitored(train, val, settings["seed"], source.plain)
     scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs)
-    callbacks, stopping, start = [scores, *stop], None, 0
+    averages = [] if decay else [Averages(sets["train"][0])]
+    callbacks, stopping, start = [*averages, scores, *stop], None, 0
     if patience:
         stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
         callbacks.append(stopping)
@@ -136,17 +139,23 @@ def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, na
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
-    "sgd": lambda learning_rate: keras.optimizers.SGD(learning_rate, momentum=0.9),
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
     "rmsprop": keras.optimizers.RMSprop,
 }
 
 
-def compile_(network, hyperparameters, decay_steps=None):
-    """The optimizer, and the loss of the logit: a sigmoid inside the network would saturate, its gradients vanish."""
+def compile_(network, hyperparameters, steps, decay_epochs=None):
+    """The optimizer, and the loss of the logit: a sigmoid inside the network would saturate, its gradients vanish.
+
+    Args:
+        steps: of an epoch.
+        decay_epochs: epochs over which the learning rate falls to 0; None: it is constant, the weights are averaged.
+    """
     learning_rate, losses = hyperparameters["learning_rate"], keras.losses
-    if decay_steps:
-        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
-    optimizer = OPTIMIZERS[hyperparameters["optimizer"]](learning_rate)
+    if decay_epochs:
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_epochs * steps)
+    averaging = {"use_ema": not decay_epochs, "ema_momentum": 1 - 1 / steps}
+    optimizer = OPTIMIZERS[hyperparameters["optimizer"]](learning_rate, **averaging)
     if runtime.has_gpu():
         # The range of float16, to which `mixed_precision` goes there, is too small for gradients as they are.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -198,6 +207,51 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.set_postfix_str(_shown(logs))
+
+
+class Averages(keras.callbacks.Callback):
+    """Puts the optimizer's moving averages of the weights (Polyak & Juditsky 1992) in their place between epochs.
+
+    The statistics of batch normalisation are computed anew for them, from all `images`: what training leaves are those
+    of its last steps, each of other weights, by which single epochs, and so the end of a run, would be left to chance
+    (Wu & Johnson 2021, section 3).
+
+    Args:
+        images: what the network takes, un-augmented, of a part of what is fitted.
+    """
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = inputs.batches(images, batch_size=SCORED_AT_ONCE)
+        self.own = []
+
+    def on_train_begin(self, logs=None):
+        normalising = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        self.normalising = [layer for layer in normalising if layer.trainable]
+        if self.normalising:
+            reaching = keras.Model(self.model.inputs, [layer.input for layer in self.normalising])
+            self.moments = tf.function(
+                lambda values: [
+                    tf.nn.moments(maps, [0, 1, 2]) for maps in keras.tree.flatten(reaching(values, training=True))
+                ]
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.own:
+            for weight, value in zip(self.model.trainable_weights, self.own, strict=True):
+                weight.assign(value)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.own = [weight.numpy() for weight in self.model.trainable_weights]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
+        if self.normalising:
+            with runtime.float32():
+                counts, batches = zip(*((len(values), self.moments(values)) for values in self.images), strict=True)
+            for layer, moments in zip(self.normalising, zip(*batches, strict=True), strict=True):
+                means, variances = np.transpose(moments, (1, 0, 2)).astype(np.float64)
+                mean = np.average(means, axis=0, weights=counts)
+                layer.moving_mean.assign(mean)
+                layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=counts))
 
 
 class EpochScores(keras.callbacks.Callback):

@@ -35,6 +35,7 @@ OVERLAY = {
     "dataset": {"path": "images.zip"},
     "transfer": {"weights": "random", "views": 1},
     "training": {"epochs": 1},
+    "tune": {"epochs": 1},
 }
 STEPS = [(SIZES[0], SIZES[2]), (SIZES[2], SIZES[3])]
 UNTIMED = ["results/features/backbone.keras"]

@@ -47,8 +47,8 @@ def main():
     epochs = []
 
     def trial():
-        hyperparameters, options = settings["transfer"]["hyperparameters"], settings["training"]
-        options = {"epochs": options["epochs"], "patience": options["patience"], "val": heads["val"]}
+        hyperparameters, patience = settings["transfer"]["hyperparameters"], settings["training"]["patience"]
+        options = {"epochs": settings["tune"]["epochs"], "patience": patience, "val": heads["val"]}
         _, history = fitting.run(transfer, hyperparameters, heads["train"], settings, seed=1, **options)
         epochs.append(len(history))
 

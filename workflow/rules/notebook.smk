@@ -40,6 +40,7 @@ rule notebook:
             "baseline.hyperparameters",
             "tune.rounds",
             "tune.trials",
+            "tune.epochs",
             "tune.candidates",
             "tune.space.baseline",
         ),

@@ -114,7 +114,14 @@ rule report_configuration:
         "results/logs/report_configuration.log",
     params:
         settings=chosen(
-            "dataset.image_size", "augmentation", "training", "baseline.hyperparameters", "finetune", "ablate", "audit"
+            "dataset.image_size",
+            "augmentation",
+            "training",
+            "baseline.hyperparameters",
+            "tune.epochs",
+            "finetune",
+            "ablate",
+            "audit",
         ),
         code=code_of("pipeline.render.configuration"),
     shell:

@@ -52,7 +52,7 @@ rule tune_trials:
     priority: 2
     threads: config["compute"]["threads"]
     params:
-        settings=chosen("seed", "compute", "training.epochs", "training.patience", "augmentation"),
+        settings=chosen("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune_trials"),
     shell:
         "python -m pipeline.tune_trials trials --model {wildcards.model} --proposals {input.proposals} "
