@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.images.inputs import Examples
-from pipeline.models import fitting
+from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
 from tests.test_train import ROOT, examples, fitted
 
@@ -122,8 +122,17 @@ def test_an_interrupted_run_goes_on(changed, tmp_path, caplog):
     assert sum(message.startswith("epoch") for message in caplog.messages) == 2 + 5
 
 
+def test_an_interrupted_run_goes_on_where_the_loss_is_scaled(tmp_path, monkeypatch):
+    """As it is on a GPU: the averages are then those of an optimizer within the optimizer."""
+    monkeypatch.setattr(runtime, "has_gpu", lambda: True)
+    backup = tmp_path / "run.npz"
+    with pytest.raises(Interruption):
+        run(backup, interrupted_at=4)
+    assert run(backup) == run()
+
+
 def test_a_run_killed_after_its_last_epoch_ends(tmp_path):
-    """Between the backup of the last epoch and that of the end."""
+    """Before its end is written down: it repeats its last epoch."""
 
     class AtTheEnd(keras.callbacks.Callback):
         def on_train_end(self, logs=None):

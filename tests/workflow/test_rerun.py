@@ -158,6 +158,12 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             "rotation: 8",
             TRAINING | FINETUNE | ABLATE | {"features train", "features val", "explore_inputs"} | QUOTED,
         ),
+        (
+            "tests/workflow/tiny.yaml",
+            "training: {epochs: 1",
+            "training: {epochs: 2",
+            {f"train_initial {model}" for model in MODELS} | {f"tune_confirm {model} 1" for model in MODELS} | QUOTED,
+        ),
         ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"} | QUOTED),
         ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"} | QUOTED),
         ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS | QUOTED),
