@@ -26,6 +26,7 @@ plt.rcParams.update(
         "legend.fontsize": 7,
         "xtick.labelsize": 7,
         "ytick.labelsize": 7,
+        "axes.formatter.useoffset": False,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.linewidth": 0.6,
