@@ -132,6 +132,9 @@ def load(model, seed):
 def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=None):
     """Unfreeze `network` and train it in place on augmented images; the learning rate falls to 0 along a cosine.
 
+    Args:
+        val: held out, of a run that measures a schedule and decides nothing; no drop ends that one.
+
     Returns:
         dict: epochs run, cross-entropy and AUC on the fixed subset of `examples` before and after, verdict (kept,
         dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history, from
@@ -148,7 +151,7 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         seed=settings["seed"],
         epochs=epochs,
         val=val,
-        stop=[StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
+        stop=[] if val else [StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
         backup=backup,
         # The last epoch is what is kept: without decay val AUC goes up and down by more than fine-tuning gains.
         decay=True,

@@ -211,6 +211,20 @@ def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, v
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
+def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path):
+    """Even if its loss rises by more than an attempt's may."""
+    schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
+    schedule.to_csv(tmp_path / "attempts.csv", index=False)
+    names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
+    out = [tmp_path / name for name in names]
+    finetune.heldout(
+        folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
+    )
+    rows = pd.read_csv(tmp_path / "history.csv")
+    assert rows["epoch"].tolist() == [0, 1, 2]
+    assert rows["train_loss"][1] > rows["train_loss"][0] + settings()["finetune"]["drop"]
+
+
 # What it is worth
 
 
