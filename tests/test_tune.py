@@ -23,8 +23,7 @@ from pipeline.tune import (
     value_at,
     window,
 )
-from pipeline.tune_trials import confirm, outcome, trials
-from tests.test_train import SETTINGS, examples, hyperparameters, written
+from pipeline.tune_trials import outcome
 
 CONFIG = Path(__file__).parent.parent / "config"
 HYPERPARAMETERS = {"learning_rate": 0.001, "dropout": 0.3, "batch_size": 32, "l2": 0.0001, "optimizer": "adam"}
@@ -360,21 +359,6 @@ def test_outcome_of_a_diverged_run(where, loss):
     row = outcome(history, scores)
     assert row.keys() == outcome(HISTORY, SCORES).keys()
     assert row == {**dict.fromkeys(row), "epochs": 3, "status": "diverged"}
-
-
-def test_trials_and_candidates_have_epochs_of_their_own(tmp_path):
-    """On made-up features, whose val loss falls for longer than either."""
-    files = written(tmp_path, {"train": examples("transfer", 40, seed=0), "val": examples("transfer", 20, seed=1)})
-    training = {"epochs": 4, "patience": 9, "selection_seeds": [1, 2]}
-    given = {"settings": SETTINGS | {"training": training, "tune": {"epochs": 2}}, "backups": tmp_path / "backups"}
-    outputs = {name: tmp_path / f"{name}.csv" for name in ("results", "cost")}
-    chosen, table = hyperparameters("transfer", learning_rate=0.0001), tmp_path / "table.csv"
-    pd.DataFrame([{"trial": 1, "candidate": 1, "seed": 5} | chosen]).to_csv(table, index=False)
-    trials("transfer", table, first=1, last=1, **files, **given, **outputs)
-    assert pd.read_csv(outputs["results"])["epochs"].tolist() == [2]
-    models = [tmp_path / f"{seed}.keras" for seed in (1, 2)]
-    confirm("transfer", table, 1, **files, **given, models=models, history=tmp_path / "history.csv", **outputs)
-    assert pd.read_csv(outputs["results"])["epochs"].tolist() == [4, 4]
 
 
 # Gathering
