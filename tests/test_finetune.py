@@ -184,15 +184,21 @@ def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
     assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
 
 
-@pytest.mark.parametrize("verdict", ["dropped", "kept"])
-def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
-    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
-    attempts.to_csv(tmp_path / "attempts.csv", index=False)
+def heldout(folder, tmp_path, schedules):
+    """Files of the held-out run after these attempts: backups, model, history, predictions, cost."""
+    schedules.to_csv(tmp_path / "attempts.csv", index=False)
     names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
-    backups, model, history, table, _ = out = [tmp_path / name for name in names]
+    out = [tmp_path / name for name in names]
     finetune.heldout(
         folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
     )
+    return out
+
+
+@pytest.mark.parametrize("verdict", ["dropped", "kept"])
+def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
+    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
+    backups, model, history, table, _ = heldout(folder, tmp_path, attempts)
     assert not backups.exists()
     tuned = keras.models.load_model(model)
     same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
@@ -214,13 +220,8 @@ def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, v
 def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path):
     """Even if its loss rises by more than an attempt's may."""
     schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
-    schedule.to_csv(tmp_path / "attempts.csv", index=False)
-    names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
-    out = [tmp_path / name for name in names]
-    finetune.heldout(
-        folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
-    )
-    rows = pd.read_csv(tmp_path / "history.csv")
+    _, _, history, _, _ = heldout(folder, tmp_path, schedule)
+    rows = pd.read_csv(history)
     assert rows["epoch"].tolist() == [0, 1, 2]
     assert rows["train_loss"][1] > rows["train_loss"][0] + settings()["finetune"]["drop"]
 
