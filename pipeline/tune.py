@@ -286,8 +286,9 @@ def select(
 
     The score by which a trial became a candidate takes no part: as the greatest of many it is too good (the winner's
     curse), the more so the more trials there were. Among the candidates whose mean is no more than one standard error
-    below the best mean, the one with the fewest parameters is selected, then that with more dropout, then that with the
-    greater mean (Breiman et al. 1984; Hastie et al. 2009, section 7.10). A candidate with a diverged run is out.
+    below the best mean, the one with the fewest parameters is selected, then the one that was trained for the fewest
+    epochs, then that with the greater mean (Breiman et al. 1984; Hastie et al. 2009, section 7.10): fewer epochs fit
+    train less closely, and fine-tuning lasts as many. A candidate with a diverged run is out.
 
     Raises:
         InputError: every candidate has a diverged run.
@@ -329,7 +330,7 @@ def one_standard_error(scored):
     """The candidates with the columns within_one_se and selected; of one seed, the standard error counts as 0."""
     top = scored.loc[scored["val_auc"].idxmax()]
     within = scored["val_auc"] >= top["val_auc"] - np.nan_to_num(top["val_auc_se"])
-    order = scored[within].sort_values(["parameters", "dropout", "val_auc"], ascending=[True, False, False])
+    order = scored[within].sort_values(["parameters", "median_best_epoch", "val_auc"], ascending=[True, True, False])
     return scored.assign(within_one_se=within, selected=scored.index == order.index[0])
 
 
