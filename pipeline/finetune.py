@@ -1,7 +1,7 @@
 """finetune: the transfer model, unfrozen and trained end to end at a small learning rate; kept or rejected.
 
 Reads   results/train/transfer.keras and a held-out model; the caches of train and val.
-Writes  results/finetune/transfer.keras (the unchanged model if rejected) and results/finetune/transfer_heldout.keras;
+Writes  results/finetune/transfer.keras (the unchanged model if rejected), ahead.npz and transfer_heldout.keras;
         tables/finetune/attempts.csv, history.csv, model.csv; heldout_history.csv, val_predictions.csv;
         results/finetune/final_cost.csv and heldout_cost.csv. In a history, epoch 0 is the model as it came.
 """
@@ -75,6 +75,34 @@ def final(
     shutil.rmtree(backups)
 
 
+def ahead(
+    model: Path,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    best: Path,
+    summary: Path,
+    settings: dict,
+    backups: Path,
+    finished: Path,
+):
+    """Train what `heldout` asks for if the first attempt is kept, while it is still being made: a finished backup."""
+    runtime.start(settings["compute"])
+    fine_tune(
+        load(model, settings["seed"]),
+        inputs.read(train, train_index),
+        settings,
+        fitting.read_best(best) | {"learning_rate": settings["finetune"]["learning_rate"]},
+        int(pd.read_csv(summary)["epochs"].item()),
+        backups / "heldout.npz",
+        val=inputs.read(val, val_index),
+    )
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(backups / "heldout.npz", finished)
+    shutil.rmtree(backups)
+
+
 def heldout(
     model: Path,
     train: Path,
@@ -83,6 +111,7 @@ def heldout(
     val_index: Path,
     best: Path,
     attempts: Path,
+    finished: Path,
     settings: dict,
     backups: Path,
     model_file: Path,
@@ -90,17 +119,25 @@ def heldout(
     predictions: Path,
     cost: Path,
 ):
-    """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps."""
+    """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps.
+
+    Args:
+        finished: backup of `ahead`; of another schedule it is not taken up, and the run is made here.
+    """
     runtime.start(settings["compute"])
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
     network = load(model, settings["seed"])
-    schedule = pd.read_csv(attempts).iloc[-1]
+    # To the last bit, since a backup is known by its learning rate; of NumPy's type Keras' schedule would differ in it.
+    schedule = pd.read_csv(attempts, float_precision="round_trip").iloc[-1]
     if schedule["verdict"] == "kept":
+        if not (backups / "heldout.npz").exists():
+            backups.mkdir(parents=True, exist_ok=True)
+            shutil.copy(finished, backups / "heldout.npz")
         _, rows = fine_tune(
             network,
             train_examples,
             settings,
-            fitting.read_best(best) | {"learning_rate": schedule["learning_rate"]},
+            fitting.read_best(best) | {"learning_rate": float(schedule["learning_rate"])},
             int(schedule["epochs"]),
             backups / "heldout.npz",
             val=val_examples,
@@ -206,4 +243,4 @@ def unfreeze(network, first):
 
 
 if __name__ == "__main__":
-    run(final, heldout)
+    run(final, ahead, heldout)

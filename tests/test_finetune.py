@@ -15,6 +15,7 @@ from pipeline.command import InputError
 from pipeline.finetune_gain import finetune_gain
 from pipeline.images import inputs
 from pipeline.models import fitting, pretrained, runtime, transfer
+from pipeline.models.backup import seconds_of
 from tests.phantoms import phantom
 
 runtime.start({"threads": 2})
@@ -184,21 +185,30 @@ def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
     assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
 
 
-def heldout(folder, tmp_path, schedules):
+@pytest.fixture(scope="module")
+def ahead(folder, tmp_path_factory):
+    """The run that was made ahead, at a first attempt's learning rate of 0.0003."""
+    out = tmp_path_factory.mktemp("ahead")
+    files = *sources(folder), folder / "best.csv", folder / "summary.csv"
+    finetune.ahead(folder / "model.keras", *files, settings(0.0003), out / "backups", out / "made" / "ahead.npz")
+    assert not (out / "backups").exists()
+    return out / "made" / "ahead.npz"
+
+
+def heldout(folder, tmp_path, schedules, ahead, learning_rate=0.0003):
     """Files of the held-out run after these attempts: backups, model, history, predictions, cost."""
     schedules.to_csv(tmp_path / "attempts.csv", index=False)
     names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
     out = [tmp_path / name for name in names]
-    finetune.heldout(
-        folder / "model.keras", *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", settings(), *out
-    )
+    files = *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", ahead
+    finetune.heldout(folder / "model.keras", *files, settings(learning_rate), *out)
     return out
 
 
 @pytest.mark.parametrize("verdict", ["dropped", "kept"])
-def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict):
+def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict, ahead):
     attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
-    backups, model, history, table, _ = heldout(folder, tmp_path, attempts)
+    backups, model, history, table, _ = heldout(folder, tmp_path, attempts, ahead)
     assert not backups.exists()
     tuned = keras.models.load_model(model)
     same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
@@ -217,10 +227,22 @@ def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, v
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
-def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path):
+def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(folder, tmp_path, ahead):
+    schedule = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "verdict": ["kept"]})
+    (tmp_path / "alone").mkdir()
+    _, model, history, _, cost = heldout(folder, tmp_path, schedule, ahead)
+    assert pd.read_csv(cost)["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
+    # And what it would be without: other settings, and so no backup of this run, but the same schedule.
+    _, alone, own_history, _, _ = heldout(folder, tmp_path / "alone", schedule, ahead, learning_rate=0.0015)
+    assert pd.read_csv(history).equals(pd.read_csv(own_history))
+    first, second = map(keras.models.load_model, (model, alone))
+    assert fitting.weights_sha256(first) == fitting.weights_sha256(second)
+
+
+def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path, ahead):
     """Even if its loss rises by more than an attempt's may."""
     schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
-    _, _, history, _, _ = heldout(folder, tmp_path, schedule)
+    _, _, history, _, _ = heldout(folder, tmp_path, schedule, ahead)
     rows = pd.read_csv(history)
     assert rows["epoch"].tolist() == [0, 1, 2]
     assert rows["train_loss"][1] > rows["train_loss"][0] + settings()["finetune"]["drop"]

@@ -1,4 +1,5 @@
 FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune"]
+FINETUNE_HELDOUT = f"results/train/transfer_heldout_{config['training']['selection_seeds'][0]}.keras"
 
 
 localrules:
@@ -41,16 +42,47 @@ rule finetune:
         "--cost {output.cost} --log {log}"
 
 
-rule finetune_heldout:
-    """The same schedule on train alone, from a held-out model, scored on val."""
+rule finetune_ahead:
+    """What `finetune_heldout` trains if the first attempt is kept, side by side with that attempt."""
     input:
-        model=tracked(f"results/train/transfer_heldout_{config['training']['selection_seeds'][0]}.keras"),
+        model=tracked(FINETUNE_HELDOUT),
+        train=tracked("results/data/train.npy"),
+        val=tracked("results/data/val.npy"),
+        train_index="tables/data/index_train.csv",
+        val_index="tables/data/index_val.csv",
+        best="tables/tune/transfer_best.csv",
+        summary="tables/train/transfer_model.csv",
+    output:
+        "results/finetune/ahead.npz",
+    log:
+        "results/logs/finetune_ahead.log",
+    benchmark:
+        "results/benchmarks/finetune_ahead.tsv"
+    priority: 3
+    threads: config["compute"]["threads"]
+    params:
+        settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
+        backups="results/backups/finetune/ahead",
+        code=code_of("pipeline.finetune"),
+    shell:
+        "python -m pipeline.finetune ahead --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
+        "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
+        "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --finished {output} "
+        "--log {log}"
+
+
+rule finetune_heldout:
+    """The schedule of `finetune` on train alone, from a held-out model, scored on val."""
+    input:
+        model=tracked(FINETUNE_HELDOUT),
         train=tracked("results/data/train.npy"),
         val=tracked("results/data/val.npy"),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
         best="tables/tune/transfer_best.csv",
         attempts="tables/finetune/attempts.csv",
+        # All that it depends on is an input or parameter here as well.
+        finished=ancient("results/finetune/ahead.npz"),
     output:
         model="results/finetune/transfer_heldout.keras",
         digest="results/finetune/transfer_heldout.keras.sha256",
@@ -70,7 +102,7 @@ rule finetune_heldout:
     shell:
         "python -m pipeline.finetune heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--attempts {input.attempts} --settings {params.settings:q} --backups {params.backups} "
+        "--attempts {input.attempts} --finished {input.finished} --settings {params.settings:q} --backups {params.backups} "
         "--model-file {output.model} --history {output.history} "
         "--predictions {output.predictions} --cost {output.cost} --log {log}"
 
