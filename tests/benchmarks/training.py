@@ -7,7 +7,8 @@ alone, without what is scored after them.
                      where the CPU has it. Decoding, done once for all epochs, is left out.
   Keras' guides      image_dataset_from_directory on PNG files, Keras' augmentation layers in the dataset, float32, and
                      the guides' network: as many filters in blocks of Conv2D (stride 1), BatchNormalization, ReLU,
-                     MaxPooling2D
+                     MaxPooling2D. Like this project by oneDNN's convolutions, on a CPU with AVX2 alone too, where
+                     TensorFlow by itself would not take them
   same network       the guides' input and precision with this project's network, which does less work a block
   PyTorch            tests.benchmarks.pytorch, in a process of its own: this project's layers, channels_last, bfloat16
 
