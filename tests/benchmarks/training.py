@@ -11,6 +11,7 @@ alone, without what is scored after them.
                      TensorFlow by itself would not take them
   same network       the guides' input and precision with this project's network, which does less work a block
   PyTorch            tests.benchmarks.pytorch, in a process of its own: this project's layers, channels_last, bfloat16
+                     where the CPU has it
 
 Goal: at least 4 times Keras' guides, and not slower than PyTorch.
 """
