@@ -122,29 +122,32 @@ def heldout(
     """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps.
 
     Args:
-        finished: backup of `ahead`; of another schedule it is not taken up, and the run is made here.
+        finished: backup of `ahead`, taken up if its learning rate was kept. Else the run is made here, and the seconds
+            of the other count as well.
     """
     runtime.start(settings["compute"])
     train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
     network = load(model, settings["seed"])
-    # To the last bit, since a backup is known by its learning rate; of NumPy's type Keras' schedule would differ in it.
     schedule = pd.read_csv(attempts, float_precision="round_trip").iloc[-1]
+    learning_rate = float(schedule["learning_rate"])  # Of NumPy's type Keras' schedule would differ in its last bits.
+    seconds = seconds_of(finished)
     if schedule["verdict"] == "kept":
-        if not (backups / "heldout.npz").exists():
+        backup = backups / "heldout.npz"
+        made_ahead = learning_rate == settings["finetune"]["learning_rate"]
+        if made_ahead:
             backups.mkdir(parents=True, exist_ok=True)
-            shutil.copy(finished, backups / "heldout.npz")
+            shutil.copy(finished, backup)
         _, rows = fine_tune(
             network,
             train_examples,
             settings,
-            fitting.read_best(best) | {"learning_rate": float(schedule["learning_rate"])},
+            fitting.read_best(best) | {"learning_rate": learning_rate},
             int(schedule["epochs"]),
-            backups / "heldout.npz",
+            backup,
             val=val_examples,
         )
-        seconds = seconds_of(backups / "heldout.npz")
+        seconds = seconds_of(backup) + (0 if made_ahead else seconds)
     else:
-        seconds = 0
         rows = pd.DataFrame([scored(network, train_examples, settings, val_examples)])
     fitting.save(network, model_file)
     rows.to_csv(history, index=False)

@@ -232,8 +232,9 @@ def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(folder,
     (tmp_path / "alone").mkdir()
     _, model, history, _, cost = heldout(folder, tmp_path, schedule, ahead)
     assert pd.read_csv(cost)["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
-    # And what it would be without: other settings, and so no backup of this run, but the same schedule.
-    _, alone, own_history, _, _ = heldout(folder, tmp_path / "alone", schedule, ahead, learning_rate=0.0015)
+    # And what it would be without: as if the schedule were a later attempt's.
+    _, alone, own_history, _, cost = heldout(folder, tmp_path / "alone", schedule, ahead, learning_rate=0.0015)
+    assert pd.read_csv(cost)["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
     assert pd.read_csv(history).equals(pd.read_csv(own_history))
     first, second = map(keras.models.load_model, (model, alone))
     assert fitting.weights_sha256(first) == fitting.weights_sha256(second)
