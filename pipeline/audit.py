@@ -36,8 +36,8 @@ CONTROLS = {
     "outline": "outline of the lungs alone",
     "no_places": "grey values and file",
 }
-# These see no structure inside the lungs, or the central region: what they reach owes nothing to an opacity's shape.
-BLIND = ("inside_blanked", "border_alone", "outline", "no_places")
+# These see nothing inside the lungs, or the central region. Grey values take in the lungs, which disease brightens.
+BLIND = ("inside_blanked", "border_alone", "outline")
 THUMBNAIL = 16  # pixels
 BINS = 16  # of the histogram of grey values
 NO_MASKS = "omitted: the data has no masks of the lungs"
@@ -159,7 +159,7 @@ def summary(labels, groups, scores, region, settings):
         settings: seed, and audit with flag and least_auc.
 
     Returns:
-        control, name, region; blind: whether it sees no structure inside that region; seeds; value, ci_low, ci_high:
+        control, name, region; blind: whether it sees nothing inside that region; seeds; value, ci_low, ci_high:
         the AUC; ratio with its interval, where the interval of the whole image's AUC lies above least_auc; status:
         reference, defined, not defined or why the control was omitted; flagged: a ratio that lies above flag with its
         whole interval; both limits.

@@ -32,7 +32,7 @@ def audit_verdict(controls: Path, counterfactuals: Path, markers: Path, table: P
 
 
 def summary(controls):
-    """How many of the controls that see no structure inside reach the flagged part of what the whole image gives."""
+    """How many of the controls that see nothing inside reach the flagged part of what the whole image gives."""
     region, tested = controls.loc["whole", "region"], controls[controls["blind"] & controls["ratio"].notna()]
     if tested.empty:
         text = "The whole image itself tells the classes apart too poorly for an audit of shortcuts."
@@ -41,10 +41,11 @@ def summary(controls):
     best = tested["ratio"].idxmax()
     both = "; ".join(cells("controls", control=best, column=column) for column in ("ratio", "ratio_ci_low"))
     count, limit = int(tested["flagged"].sum()), tested["flag"].iloc[0]
-    blind = f"blind to the structure of the {region}"
+    blind = f"blind to what is inside the {region}"
     above = f"{limit:.0%} of what the whole image gives a small network above chance"
     if count:
-        who = f"All {count} controls" if count == len(tested) else f"{count} of {len(tested)} controls"
+        everyone = "Both controls" if count == 2 else f"All {count} controls"
+        who = everyone if count == len(tested) else f"{count} of {len(tested)} controls"
         text = (
             f"{who} that are {blind} {'reaches' if count == 1 else 'reach'} more than {above}, the best "
             f"{tested.loc[best, 'ratio']:.0%}: a high score on this data does not show that disease is seen."
@@ -99,20 +100,30 @@ def no_places(controls):
 
 
 def models(edits):
-    """Whether the transfer model's verdicts on covid stay without the lungs, or the central region."""
-    inside = edits.loc["transfer", "inside", "covid"]
+    """Whether the transfer model's verdicts on covid stay without the lungs, or the central region.
+
+    They could stay because a blanked image is called covid whatever it was; the verdicts on normal ones tell.
+    """
+    inside, normal = (edits.loc["transfer", "inside", label] for label in ("covid", "normal"))
     text = (
         f"Without the {inside['region']}, {1 - inside['flipped']:.0%} of the transfer model's verdicts on COVID-19 "
         "images of val stay as they are:"
     )
-    if inside["flipped_ci_high"] < 0.5:
+    if inside["flipped_ci_high"] < 0.5 and normal["flipped_ci_high"] < 0.5:
         verdict, follows = "stay", " most of them do not need it."
+    elif inside["flipped_ci_high"] < 0.5:
+        verdict = "undecided"
+        follows = (
+            f" but {normal['flipped']:.0%} of those on normal images turn into COVID-19, so that this tells little."
+        )
     elif inside["flipped_ci_low"] > 0.5:
         verdict, follows = "flip", " most of them need it."
     else:
         verdict, follows = "undecided", " whether most of them need it cannot be told."
-    cell = cells("counterfactuals", model="transfer", edit="inside", label="covid", column="flipped")
-    return {"verdict": verdict, "statement": f"{text}{follows}", "cells": cell}
+    read = (
+        cells("counterfactuals", model="transfer", edit="inside", label=label, column="flipped") for label in LABELS
+    )
+    return {"verdict": verdict, "statement": f"{text}{follows}", "cells": "; ".join(read)}
 
 
 def cropped(edits):

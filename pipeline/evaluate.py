@@ -1,8 +1,8 @@
 """evaluate: test results with their uncertainty, from predictions that were made once (pipeline.predict_test).
 
-Reads   results/evaluate/MODEL_logits.csv and the ledger; val predictions of held-out models, for the thresholds.
-Writes  tables/evaluate/thresholds.csv, test_predictions.csv, test_metrics.csv, confusion.csv, curves.csv, ledger.csv;
-        samples.csv and results/evaluate/samples.npz, the images to be shown.
+Reads   results/evaluate/MODEL_logits.csv and the ledger; tables/evaluate/thresholds.csv.
+Writes  tables/evaluate/test_predictions.csv, test_metrics.csv, confusion.csv, curves.csv, ledger.csv; samples.csv and
+        results/evaluate/samples.npz, the images to be shown.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import expit
 
 from pipeline.command import run
+from pipeline.evaluate_thresholds import labels_and_logits
 from pipeline.images import cache
 from pipeline.statistics import calibration, curves, intervals, metrics, verdicts
 from pipeline.vocabulary import LABELS, MODELS
@@ -21,12 +22,11 @@ SAMPLES = 4  # right ones to be shown, half of them of each class, and as many w
 
 def evaluate(
     logits: list[Path],
-    val_predictions: list[Path],
+    thresholds: Path,
     ledger: Path,
     test: Path,
     test_index: Path,
     settings: dict,
-    thresholds: Path,
     predictions: Path,
     test_metrics: Path,
     confusion: Path,
@@ -35,15 +35,13 @@ def evaluate(
     samples: Path,
     sample_images: Path,
 ):
-    """Thresholds from held-out val outputs, then every table from the test predictions."""
-    operating = [threshold_row(model, file) for model, file in zip(MODELS, val_predictions, strict=True)]
-    chosen = {row["model"]: row["logit"] for row in operating}
+    """Every table of the test predictions, verdicts at the thresholds that val gave."""
+    chosen = pd.read_csv(thresholds).set_index("model")["logit"]
     table = pd.concat(map(pd.read_csv, logits))
     table["probability"] = expit(table["logit"])
     table["predicted"] = np.where(table["logit"] >= table["model"].map(chosen), "covid", "normal")
 
-    thresholds.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(operating).to_csv(thresholds, index=False)
+    predictions.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(predictions, index=False)
     of_model = {model: table[table["model"] == model] for model in MODELS}
     pd.DataFrame(
@@ -71,27 +69,6 @@ def evaluate(
 def distinct(ledger):
     """The looks of a ledger: its distinct pairs of weights and data, without their times."""
     return ledger.drop(columns="time").drop_duplicates().sort_values(["model", "weights_sha256", "data_sha256"])
-
-
-def labels_and_logits(predictions):
-    """Float arrays (n,) of a table of predictions: 1 = covid, and the logits."""
-    return (predictions["label"] == "covid").to_numpy(float), predictions["logit"].to_numpy()
-
-
-def val_threshold(predictions):
-    """The operating threshold, a logit: the mean over seeds of each held-out model's best threshold on val."""
-    runs = [labels_and_logits(run) for _, run in predictions.groupby("seed")]
-    return float(np.mean([verdicts.operating_threshold(*run) for run in runs]))
-
-
-def threshold_row(model, val_predictions):
-    """A model's threshold, as a probability and a logit, with what it gives on val: means over the held-out models."""
-    table = pd.read_csv(val_predictions)
-    logit = val_threshold(table)
-    scores = pd.DataFrame([metrics.scores(*labels_and_logits(run), logit) for _, run in table.groupby("seed")]).mean()
-    row = {"model": model, "threshold": expit(logit), "logit": logit}
-    row |= {f"val_{name}": scores[name] for name in ("sensitivity", "specificity")}
-    return row | {"source": str(val_predictions)}
 
 
 def metric_rows(predictions, threshold, seed):

@@ -3,7 +3,7 @@
 Class weights shift the logits of a model; what that does to its probabilities, and what a correction learned on
 held-out val outputs mends, is told here. No verdict depends on it: the correction keeps the order of the images.
 
-Reads   tables/evaluate/test_predictions.csv; val predictions of held-out models; tables/tune/MODEL_best.csv.
+Reads   tables/evaluate/test_predictions.csv and corrections.csv.
 Writes  tables/evaluate/calibration.csv (one row a model, without and with the correction), reliability.csv (one row a
         bin).
 """
@@ -13,25 +13,15 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.evaluate import labels_and_logits
+from pipeline.evaluate_thresholds import labels_and_logits
 from pipeline.statistics import calibration, intervals
-from pipeline.vocabulary import MODELS
 
 
-def evaluate_calibration(
-    predictions: Path, val_predictions: list[Path], best: list[Path], settings: dict, table: Path, bins: Path
-):
-    """Reliability and calibration error of each model's test probabilities, as they are and corrected.
-
-    Args:
-        val_predictions, best: a file a model, in the order of the vocabulary.
-    """
+def evaluate_calibration(predictions: Path, corrections: Path, settings: dict, table: Path, bins: Path):
+    """Reliability and calibration error of each model's test probabilities, as they are and corrected."""
     test = pd.read_csv(predictions)
     rows, reliabilities = [], []
-    for model, val_file, best_file in zip(MODELS, val_predictions, best, strict=True):
-        # Outputs of class weights are shifted, which a temperature alone cannot mend.
-        temperature = pd.read_csv(best_file)["loss"].item() != "weighted_cross_entropy"
-        intercept, slope = calibration.fit(*labels_and_logits(pd.read_csv(val_file)), temperature)
+    for model, temperature, intercept, slope in pd.read_csv(corrections).itertuples(index=False):
         labels, logits = labels_and_logits(test[test["model"] == model])
         for corrected, outputs in {False: logits, True: intercept + slope * logits}.items():
             row = {"model": model, "corrected": corrected, "temperature_alone": temperature}

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from pipeline.command import run
-from pipeline.evaluate import labels_and_logits
+from pipeline.evaluate_thresholds import labels_and_logits
 from pipeline.statistics import comparisons, intervals, metrics
 from pipeline.vocabulary import MODELS
 

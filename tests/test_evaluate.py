@@ -12,9 +12,10 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest, norm
 from sklearn import metrics as reference
 
-from pipeline.evaluate import SAMPLES, evaluate, val_threshold
+from pipeline.evaluate import SAMPLES, evaluate
 from pipeline.evaluate_calibration import evaluate_calibration
 from pipeline.evaluate_compare import compare_rows, mean_auc, val_test_row
+from pipeline.evaluate_thresholds import evaluate_thresholds, val_threshold
 from pipeline.images import cache
 from pipeline.models import runtime
 from pipeline.models.fitting import weights_sha256
@@ -24,7 +25,7 @@ from pipeline.vocabulary import LABELS, MODELS
 
 runtime.start({"threads": 2})
 
-FILES = ["thresholds", "predictions", "test_metrics", "confusion", "curve_table", "looks", "samples"]
+FILES = ["predictions", "test_metrics", "confusion", "curve_table", "looks", "samples"]
 # The covid logits of val lie above these, the normal ones below, one a seed and model.
 BOUNDARIES = {"baseline": [0.4, 1.2, 2.0], "transfer": [-2.0, -1.0, 0.5]}
 
@@ -37,6 +38,18 @@ def separable(boundaries):
             for seed, boundary in enumerate(boundaries)
             for side in (-2, -0.25, 0.25, 3)
         ]
+    )
+
+
+def set_on_val(folder, losses=("weighted_cross_entropy", "cross_entropy")):
+    """What is set before test is looked at, from MODEL_val.csv in `folder`."""
+    for model, loss in zip(MODELS, losses, strict=True):
+        pd.DataFrame({"loss": [loss]}).to_csv(folder / f"{model}_best.csv", index=False)
+    evaluate_thresholds(
+        val_predictions=[folder / f"{model}_val.csv" for model in MODELS],
+        best=[folder / f"{model}_best.csv" for model in MODELS],
+        thresholds=folder / "tables/thresholds.csv",
+        corrections=folder / "tables/corrections.csv",
     )
 
 
@@ -54,10 +67,11 @@ def made_up(folder, *, seed=0, boundaries=BOUNDARIES, n=(40, 25)):
         index.assign(model=model, logit=logits).to_csv(folder / f"{model}_logits.csv", index=False)
         separable(boundaries[model]).to_csv(folder / f"{model}_val.csv", index=False)
         record(folder / "ledger.csv", model, f"weights of {model}", "data")
+    set_on_val(folder)
     outputs = {name: folder / "tables" / f"{name}.csv" for name in FILES}
     evaluate(
         logits=[folder / f"{model}_logits.csv" for model in MODELS],
-        val_predictions=[folder / f"{model}_val.csv" for model in MODELS],
+        thresholds=folder / "tables/thresholds.csv",
         ledger=folder / "ledger.csv",
         test=folder / "test.npy",
         test_index=folder / "index.csv",
@@ -66,6 +80,7 @@ def made_up(folder, *, seed=0, boundaries=BOUNDARIES, n=(40, 25)):
         sample_images=folder / "results" / "samples.npz",
     )
     shown = np.load(folder / "results" / "samples.npz")["images"]
+    outputs["thresholds"] = folder / "tables/thresholds.csv"
     return SimpleNamespace(index=index, shown=shown, **{name: pd.read_csv(file) for name, file in outputs.items()})
 
 
@@ -212,16 +227,15 @@ def calibrated(evaluated, folder, losses=("weighted_cross_entropy", "cross_entro
     """The tables of evaluate_calibration for made-up held-out outputs, shifted and sharpened."""
     evaluated.predictions.to_csv(folder / "predictions.csv", index=False)
     rng, val = np.random.default_rng(4), {}
-    for model, loss in zip(MODELS, losses, strict=True):
-        pd.DataFrame({"loss": [loss]}).to_csv(folder / f"{model}_best.csv", index=False)
+    for model in MODELS:
         labels = rng.random(400) < 0.4
         val[model] = pd.DataFrame({"seed": 1, "label": np.where(labels, "covid", "normal")})
         val[model]["logit"] = 3 * rng.normal(2.0 * labels - 1, 1.5) + 4
         val[model].to_csv(folder / f"{model}_val.csv", index=False)
+    set_on_val(folder, losses)
     evaluate_calibration(
         predictions=folder / "predictions.csv",
-        val_predictions=[folder / f"{model}_val.csv" for model in MODELS],
-        best=[folder / f"{model}_best.csv" for model in MODELS],
+        corrections=folder / "tables/corrections.csv",
         settings={"seed": 1},
         table=folder / "table.csv",
         bins=folder / "bins.csv",
@@ -326,7 +340,7 @@ def test_models_are_compared_on_the_same_images(evaluated):
 def test_the_same_predictions_give_the_same_bytes(tmp_path):
     for name in ("first", "again"):
         made_up(tmp_path / name)
-    for name in set(FILES) - {"thresholds"}:  # which names the files that it is from
+    for name in FILES:
         first, again = ((tmp_path / run / "tables" / f"{name}.csv").read_bytes() for run in ("first", "again"))
         assert first == again, name
 

@@ -59,6 +59,7 @@ def render(
         demo=settings["demo"],
         quick=settings["dataset"]["draw"] is not None,
         external=settings["dataset"]["external"] is not None,
+        unfreeze_from=settings["finetune"]["unfreeze_from"],
     )
     environment.write(templates, article.name, build)
     for file in ("preamble.tex", "references.bib"):

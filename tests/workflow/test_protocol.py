@@ -14,7 +14,7 @@ TEST_FILES = {
     "results/data/test_masks.npy",
     "results/data/test_masks.npy.sha256",
 }
-CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit")
+CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit", "evaluate_thresholds")
 LEAKAGE = "audit_leakage"  # reads the ledger and the index, no image, and tells the report alone
 
 
@@ -28,6 +28,11 @@ def test_no_path_leads_from_test_to_fitting(jobs):
     closed = {job: inputs for job, (inputs, _) in jobs.items() if job.startswith(CLOSED_TO_TEST) and job != LEAKAGE}
     assert len(closed) >= 15
     assert {job: inputs & reached for job, inputs in closed.items() if inputs & reached} == {}
+
+
+def test_no_model_sees_test_before_all_thresholds_are_set(jobs):
+    for model in ("baseline", "transfer"):
+        assert "tables/evaluate/thresholds.csv" in jobs[f"predict_test {model}"][0]
 
 
 def test_the_leakage_table_reads_no_image_and_only_the_report_reads_it(jobs):

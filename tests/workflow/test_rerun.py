@@ -75,7 +75,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "pipeline/statistics/intervals.py",
             "LEVEL = 0.95",
             "LEVEL = 0.9",
-            {"evaluate", "evaluate_calibration", "evaluate_compare", "explore", "finetune_gain", "gradcam"}
+            {"evaluate_thresholds", "evaluate", "evaluate_calibration", "evaluate_compare", "explore", "finetune_gain"}
+            | {"gradcam"}
             | GRADCAM_TRUST
             | AUDIT
             | ABLATE

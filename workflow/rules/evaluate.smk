@@ -5,16 +5,38 @@ EXTERNAL_LEDGER = "results/evaluate/external_ledger.csv"
 
 
 localrules:
+    evaluate_thresholds,
     evaluate,
     evaluate_calibration,
     evaluate_compare,
     evaluate_figures,
 
 
+rule evaluate_thresholds:
+    """Operating thresholds and corrections of probabilities, from held-out val outputs alone."""
+    input:
+        val_predictions=VAL_PREDICTIONS,
+        best=expand("tables/tune/{model}_best.csv", model=MODELS),
+    output:
+        thresholds=shown("tables/evaluate/thresholds.csv"),
+        corrections=shown("tables/evaluate/corrections.csv"),
+    log:
+        "results/logs/evaluate_thresholds.log",
+    benchmark:
+        "results/benchmarks/evaluate_thresholds.tsv"
+    params:
+        code=code_of("pipeline.evaluate_thresholds"),
+    shell:
+        "python -m pipeline.evaluate_thresholds evaluate_thresholds --val-predictions {input.val_predictions} "
+        "--best {input.best} --thresholds {output.thresholds} --corrections {output.corrections} --log {log}"
+
+
 rule predict_test:
-    """The one look at the test split for each final model."""
+    """The one look at the test split for each final model, once its threshold is set."""
     input:
         model=final_model,
+        # Only that they are there: another threshold makes no new look necessary.
+        thresholds=ancient("tables/evaluate/thresholds.csv"),
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
@@ -35,14 +57,13 @@ rule predict_test:
 
 
 rule evaluate:
-    """Test results with their uncertainty; thresholds from held-out val outputs."""
+    """Test results with their uncertainty."""
     input:
         logits=expand("results/evaluate/{model}_logits.csv", model=MODELS),
-        val_predictions=VAL_PREDICTIONS,
+        thresholds="tables/evaluate/thresholds.csv",
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
-        thresholds=shown("tables/evaluate/thresholds.csv"),
         predictions=shown("tables/evaluate/test_predictions.csv"),
         metrics=shown("tables/evaluate/test_metrics.csv"),
         confusion=shown("tables/evaluate/confusion.csv"),
@@ -59,9 +80,9 @@ rule evaluate:
         ledger=LEDGER,
         code=code_of("pipeline.evaluate"),
     shell:
-        "python -m pipeline.evaluate evaluate --logits {input.logits} --val-predictions {input.val_predictions} "
+        "python -m pipeline.evaluate evaluate --logits {input.logits} --thresholds {input.thresholds} "
         "--ledger {params.ledger} --test {input.test[0]} --test-index {input.test_index} "
-        "--settings {params.settings:q} --thresholds {output.thresholds} --predictions {output.predictions} "
+        "--settings {params.settings:q} --predictions {output.predictions} "
         "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
         "--looks {output.looks} --samples {output.samples} --sample-images {output.sample_images} --log {log}"
 
@@ -70,8 +91,7 @@ rule evaluate_calibration:
     """Whether the test probabilities mean what they say, before and after a correction learned on val."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
-        val_predictions=VAL_PREDICTIONS,
-        best=expand("tables/tune/{model}_best.csv", model=MODELS),
+        corrections="tables/evaluate/corrections.csv",
     output:
         table=shown("tables/evaluate/calibration.csv"),
         bins=shown("tables/evaluate/reliability.csv"),
@@ -84,8 +104,8 @@ rule evaluate_calibration:
         code=code_of("pipeline.evaluate_calibration"),
     shell:
         "python -m pipeline.evaluate_calibration evaluate_calibration --predictions {input.predictions} "
-        "--val-predictions {input.val_predictions} --best {input.best} --settings {params.settings:q} "
-        "--table {output.table} --bins {output.bins} --log {log}"
+        "--corrections {input.corrections} --settings {params.settings:q} --table {output.table} "
+        "--bins {output.bins} --log {log}"
 
 
 rule evaluate_compare:

@@ -49,7 +49,7 @@ rule notebook:
             "pipeline.train_curves",
             "pipeline.tune",
             "pipeline.tune_trials",
-            "pipeline.evaluate",
+            "pipeline.evaluate_thresholds",
             "pipeline.models.baseline",
         ),
     # By --stdin the notebook runs in the folder of the build, as every stage does. What a user has configured for

@@ -54,6 +54,7 @@ TABLES = [
     "tables/explore/shortcuts.csv",
     "tables/explore/normalisation.csv",
     *expand("tables/ablate/{study}.csv", study=STUDIES),
+    "tables/ablate/resolution_cost.csv",
     "tables/ablate/data.csv",
     *expand("tables/tune/{model}.csv", model=MODELS),
     *expand("tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]),
@@ -165,7 +166,9 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     params:
-        settings=chosen("demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds"),
+        settings=chosen(
+            "demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds", "finetune.unfreeze_from"
+        ),
         rules=makers,
         config=config_digest(),
         build="results/report",
