@@ -51,6 +51,7 @@ def data(
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
     table, members = find_images(archive, source, dataset["classes"])
+    check_complete(archive, table, dataset["classes"])
     has_splits = table["split"].notna().all()
     if has_splits and dataset["draw"]:
         table = _draw(table, dataset["draw"], seed)
@@ -64,12 +65,12 @@ def data(
     table["group"] = table.groupby(group)["file"].transform("min")
     if not has_splits:
         table["split"] = _split(table, dataset["ratios"], seed)
-        _check_complete(archive, table, dataset["classes"])
+        check_complete(archive, table, dataset["classes"])
         if dataset["draw"]:
             table = _draw(table, dataset["draw"], seed)
     copies, dropped = _copies(archive, table, pairs, dataset["duplicates"])
     table = table[~table["file"].isin(dropped)].sort_values(["split", "label", "file"])
-    _check_complete(archive, table, dataset["classes"])
+    check_complete(archive, table, dataset["classes"])
     _check_size(archive, table)
     _report_copies(copies, found, len(pixels), dropped)
 
@@ -123,7 +124,6 @@ def find_images(archive, source, class_folders):
             f"({' and '.join(sorted(labels))}; dataset.classes names them), or these two alone"
         )
     _check_once(archive, images)
-    _check_complete(archive, images, class_folders)
     if others:
         log.info("%s: passed over %d file(s): %s", archive, len(others), _places(others, set(found["class_folder"])))
     images = images.assign(mask=_masks(archive, images, found[found["kind"] == "masks"]))
@@ -148,7 +148,7 @@ def _check_once(archive, images):
             )
 
 
-def _check_complete(archive, images, class_folders):
+def check_complete(archive, images, class_folders):
     """Both classes in each split, or in the whole where there are no splits."""
     if images["split"].isna().all():
         absent = [label for label in LABELS if label not in set(images["label"])]
@@ -157,7 +157,7 @@ def _check_complete(archive, images, class_folders):
         absent = [f"{split}/{label}" for split in SPLITS for label in LABELS if (split, label) not in present]
     if absent:
         raise InputError(
-            f"{archive}: no images in {', '.join(absent)}; each of train, val and test needs both classes "
+            f"{archive}: no images in {', '.join(absent)}; both classes are needed, in each split if there are any "
             f"(folder names of the classes: dataset.classes, now {dict(class_folders)})"
         )
 

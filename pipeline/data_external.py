@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.data import COLUMNS, check_labels, check_phantoms, find_images, read_images, write
+from pipeline.data import COLUMNS, check_complete, check_labels, check_phantoms, find_images, read_images, write
 from pipeline.images import cache, duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import resize
@@ -40,6 +40,7 @@ def data_external(
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
     table, members = find_images(archive, source, dataset["classes"])
+    check_complete(archive, table.assign(split=None), dataset["classes"])
     # Masks are of no use here.
     table = table.assign(mask="", split="external")
     rows, pixels, _, _ = read_images(archive, source, members, table, dataset["image_size"])

@@ -134,7 +134,8 @@ def heldout(
     if schedule["verdict"] == "kept":
         backup = backups / "heldout.npz"
         made_ahead = learning_rate == settings["finetune"]["learning_rate"]
-        if made_ahead:
+        # One that is newer is what a killed attempt of this job has reached.
+        if made_ahead and not (backup.exists() and backup.stat().st_mtime > finished.stat().st_mtime):
             backups.mkdir(parents=True, exist_ok=True)
             shutil.copy(finished, backup)
         _, rows = fine_tune(

@@ -24,8 +24,14 @@ def predict(images, model, build, explained):
         images: list of Path; model: baseline or transfer; build: folder of a finished build; explained: bool.
 
     Raises:
-        InputError: no such build, or files that are no images; then nothing is printed or written.
+        InputError: no such build, files that are no images, or two of one name to be explained; then nothing is printed
+            or written.
     """
+    stems = [image.stem for image in images]
+    if explained and len(set(stems)) < len(stems):
+        raise InputError(
+            f"{stems}: two images of one name would share a file NAME_gradcam.png; explain them one by one"
+        )
     model_file, thresholds = build / MODEL_FILES[model], build / "tables/evaluate/thresholds.csv"
     for file in (model_file, thresholds):
         if not file.is_file():

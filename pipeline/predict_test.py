@@ -40,7 +40,7 @@ def record(ledger, model, weights_sha256, data_sha256):
         # Two models can be evaluated side by side; closing the file ends the lock.
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(line if os.fstat(file.fileno()).st_size else "time,model,weights_sha256,data_sha256\n" + line)
-    log.info("%s: a look at the test split is recorded in %s", model, ledger)
+    log.info("%s: a look is recorded in %s", model, ledger)
 
 
 if __name__ == "__main__":

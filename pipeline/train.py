@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pipeline.command import run
+from pipeline.command import InputError, run
 from pipeline.images import inputs
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
@@ -113,6 +113,9 @@ def final(
     """Train the selected configuration anew on train + val for the epochs found, without early stopping.
 
     The number of epochs is the median of the held-out runs' best epochs. Normalisation stays that of train.
+
+    Raises:
+        InputError: the run diverged; a model without finite weights must not look at test.
     """
     runtime.start(settings["compute"])
     module = fitting.module_of(model)
@@ -128,6 +131,11 @@ def final(
         statistics_from=train_examples,
         backup=backup,
     )
+    if not np.isfinite(rows["train_loss"].iloc[-1]):
+        raise InputError(
+            f"{model}: the final run diverged, at a learning rate of {fitting.read_best(best)['learning_rate']:g}; "
+            f"expected a range without such rates (tune.space.{model}.learning_rate), or another seed"
+        )
     seconds = {"final run": seconds_of(backup)}
     whole = module.whole(network, backbone)
     seconds["prediction"] = fitting.seconds_to_predict(whole, 1000)

@@ -181,6 +181,11 @@ def beginning_anew(backup, content, caplog, **changed):
     return result
 
 
+def test_a_run_on_a_gpu_is_not_taken_up_without_one(finished, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(runtime, "has_gpu", lambda: True)
+    beginning_anew(tmp_path / "run.npz", finished[0], caplog)
+
+
 @pytest.mark.parametrize(
     "changed",
     [

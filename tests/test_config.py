@@ -141,6 +141,12 @@ def test_several_problems_are_told_at_once_and_each_once():
             "{'train': 0.8, 'val': 0.15, 'test': 0.15}",
             "a sum of 1, not 1.1",
         ),
+        (
+            "dataset: {classes: {covid: [covid, Other], normal: [other]}}",
+            "dataset.classes",
+            "'other' twice",
+            "each folder name once",
+        ),
         ("training: {selection_seeds: []}", "training.selection_seeds", "[]", "1 or more items"),
         (
             "ablate: {variants: {loss: [focal, cross_entropy]}}",

@@ -162,6 +162,15 @@ def test_clutter_is_passed_over(clean, contents, tmp_path):
         pd.testing.assert_frame_equal(build(archive, tmp_path / str(number)).index, expected)
 
 
+def test_linked_folders_are_read_and_a_link_round_and_round_is_not(clean, tmp_path):
+    elsewhere = unpacked(Path(shutil.copy(clean, tmp_path / "elsewhere.zip")))
+    whole = build(elsewhere, tmp_path / "whole").index
+    (linked := tmp_path / "linked").mkdir()
+    (linked / "phantoms").symlink_to(elsewhere / "phantoms")
+    (elsewhere / "phantoms/up").symlink_to(tmp_path)
+    pd.testing.assert_frame_equal(build(linked, tmp_path / "from_links").index, whole)
+
+
 @pytest.mark.parametrize("source", ["zip", "folder"])
 def test_file_names(contents, tmp_path, source):
     names = ["a b.png", "50%.png", "_a__b.png", 'o\'neil "x", 2.png', "%s{0}.png", "übung_é.png", "日本.png"]

@@ -69,6 +69,15 @@ def test_splits_are_left_aside(known, tmp_path):
     assert len(index) == len(images) == 16 and index["split"].eq("external").all()
 
 
+def test_one_split_is_enough(known, tmp_path):
+    films = {f"test/{label}/{n}.png": png(film((5, n), label)) for label in ("covid", "normal") for n in range(4)}
+    index, _, _ = checked(zipped(tmp_path / "external.zip", films), known, tmp_path)
+    assert sorted(index["file"]) == sorted(films)
+    without = {name: content for name, content in films.items() if "covid" not in name}
+    with pytest.raises(InputError, match="no images in covid; both classes are needed"):
+        checked(zipped(tmp_path / "without.zip", without), known, tmp_path)
+
+
 @pytest.mark.parametrize("split", SPLITS)
 def test_copies_of_images_of_any_split_are_dropped(known, tmp_path, split):
     place = SPLITS.index(split)

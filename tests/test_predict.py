@@ -76,6 +76,14 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(build, tmp_path, cont
     assert not list(tmp_path.glob("*_gradcam.png"))
 
 
+def test_two_of_one_name_are_not_explained_into_one_file(build, tmp_path):
+    (tmp_path / "b").mkdir()
+    films = grey(tmp_path, "film.png", 120), grey(tmp_path / "b", "film.png", 20)
+    status, printed, errors = predict(tmp_path, *films, "--build", build, "--explain")
+    assert status == 1 and printed == "" and "explain them one by one" in errors
+    assert predict(tmp_path, *films, "--build", build)[0] == 0
+
+
 def test_a_folder_without_a_build_is_named(tmp_path):
     status, _, errors = predict(tmp_path, grey(tmp_path, "film.png", 120))
     assert status == 1 and "results/finetune/transfer.keras" in errors and "--build FOLDER" in errors

@@ -1044,6 +1044,8 @@ def test_every_branch_is_written_and_reached(untyped):
         untyped.tables = made_up()
         alter(untyped.tables)
         sources += untyped.source(settings)
+    untyped.edit("metadata.yaml", "COVID-19 Radiography Database", "a hospital")
+    sources += untyped.source()
     parser = environment.create(REPORT, None)
     unreached = [
         f"{template.name}:{branch.lineno}: {text}"
@@ -1184,7 +1186,8 @@ def is_text(node):
             r"sooner than blanking random blocks for the baseline (an area between the curves of \num{0.12}",
             "what the maps mark matters to the verdict.",
             "the maps give no reason to crop the films",
-            r"cropping the border, which changes the scale as well, flips up to \qty{27}{\percent} of the verdicts on a class",
+            r"cropping the border, which changes the scale as well, flips up to \qty{27}{\percent} of the verdicts on "
+            "a class",
             r"neither class is misjudged detectably more often (sensitivity \num{0.980} (\num{0.960} to \num{0.990}), "
             r"\num{14} missed; specificity",
             "a row without images",

@@ -593,6 +593,31 @@ def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
     assert not (tmp_path / "backups" / "final.npz").exists()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_final_run_that_diverged_is_refused_and_writes_nothing(tmp_path):
+    """What it would give must not look at test."""
+    data = {"train": examples("transfer", 30, seed=0), "val": examples("transfer", 12, seed=1)}
+    best = hyperparameters("transfer", learning_rate=1e30)
+    pd.DataFrame([best | {"candidate": 1}]).to_csv(tmp_path / "best.csv", index=False)
+    pd.DataFrame({"best_epoch": [3]}).to_csv(tmp_path / "runs.csv", index=False)
+    written_files = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
+    with pytest.raises(
+        InputError, match=r"transfer: the final run diverged.*1e\+30.*tune.space.transfer.learning_rate"
+    ):
+        stage.final(
+            model="transfer",
+            **written(tmp_path, data),
+            best=tmp_path / "best.csv",
+            runs=tmp_path / "runs.csv",
+            backbone=[],
+            settings=SETTINGS,
+            backup=tmp_path / "final.npz",
+            model_file=tmp_path / "final.keras",
+            **written_files,
+        )
+    assert not any(file.exists() for file in (*written_files.values(), tmp_path / "final.keras"))
+
+
 def test_a_cpu_without_bfloat16_computes_in_float32_and_says_so_once(tmp_path, monkeypatch, caplog):
     def options():
         with runtime.mixed_precision({"mixed_precision": True}):

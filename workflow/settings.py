@@ -35,6 +35,7 @@ def check(config, schema_file):
     lines = [line for error in errors for line in _lines(error, schema)]
     # `required` gives an error, and so all its lines, for each of several absent keys.
     return list(dict.fromkeys(lines)) or [
+        *_class_lines(config),
         *_ratio_lines(config),
         *_layer_lines(config),
         *_space_lines(config, schema),
@@ -66,6 +67,12 @@ def _inlined(node, definitions):
     if "$ref" in node:
         node = definitions[node["$ref"].removeprefix("#/$defs/")]
     return {name: _inlined(value, definitions) for name, value in node.items()}
+
+
+def _class_lines(config):
+    folders = [folder.lower() for folders in config["dataset"]["classes"].values() for folder in folders]
+    for folder in sorted({folder for folder in folders if folders.count(folder) > 1}):
+        yield f"dataset.classes: found {folder!r} twice; expected each folder name once, in upper or lower case"
 
 
 def _ratio_lines(config):

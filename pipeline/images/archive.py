@@ -5,6 +5,7 @@ Standard library alone: the Snakefile imports this module to make the archive's 
 
 import hashlib
 import lzma
+import os
 import tarfile
 import zipfile
 import zlib
@@ -34,13 +35,22 @@ class Folder:
         self._path = Path(path)
 
     def members(self):
-        files = sorted(file for file in self._path.rglob("*") if file.is_file())
-        members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size) for file in files]
+        members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size) for file in self._files()]
         members = _without_clutter(members)
         undecoded = [member.name for member in members if member.name.encode(errors="ignore").decode() != member.name]
         if undecoded:
             raise InputError(f"{self._path}: file names that are not UTF-8, to be renamed: {undecoded}")
         return members
+
+    def _files(self):
+        """All files, those behind links too, sorted."""
+        files = []
+        for folder, folders, names in os.walk(self._path, followlinks=True):
+            here = Path(folder)
+            # A link to a folder around it would lead round and round.
+            folders[:] = [name for name in folders if not here.resolve().is_relative_to((here / name).resolve())]
+            files += [here / name for name in names if (here / name).is_file()]
+        return sorted(files)
 
     def read(self, member):
         return (self._path / member.name).read_bytes()
@@ -116,10 +126,13 @@ def open_source(path):
         raise InputError(missing(path))
     if path.is_dir():
         return Folder(path)
+    try:
+        with open(path, "rb") as file:
+            started_as_zip = file.read(4) == b"PK\x03\x04"
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected an archive that can be read: change its rights") from None
     if tarfile.is_tarfile(path):
         return Tar(path)
-    with open(path, "rb") as file:
-        started_as_zip = file.read(4) == b"PK\x03\x04"
     if started_as_zip or zipfile.is_zipfile(path):
         return Zip(path)
     raise InputError(

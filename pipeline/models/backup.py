@@ -1,5 +1,6 @@
 """Backups: a training run that is killed goes on where its last epoch ended, as if nothing had happened."""
 
+import ast
 import hashlib
 import json
 import os
@@ -106,7 +107,8 @@ def _variables(network):
 
 
 def key_of(parameters, arrays):
-    """SHA-256 of the parameters, of the arrays and of the code: all modules of the package that are loaded."""
+    """SHA-256 of the parameters, of the arrays and of the code, comments left out: all modules of the package that are
+    loaded."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array))
@@ -114,5 +116,5 @@ def key_of(parameters, arrays):
     for name in sorted(modules):
         file = Path(getattr(modules[name], "__file__", None) or "")
         if file.is_file():
-            digest.update(file.read_bytes())
+            digest.update(ast.dump(ast.parse(file.read_bytes())).encode())
     return digest.hexdigest()

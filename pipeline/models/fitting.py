@@ -90,7 +90,9 @@ def fit(
         stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
         callbacks.append(stopping)
     if backup:
+        # On a GPU the optimizer has more variables: a run does not go on elsewhere.
         parameters = [weights_sha256(network), hyperparameters, settings, seed, epochs, patience, decay, train_curve]
+        parameters.append(runtime.has_gpu())
         arrays = [array for part in (train, val) if part for array in (part.values, part.labels)]
         kept = Backup(backup, key_of(parameters, arrays), scores, stopping)
         if kept.finished:

@@ -29,6 +29,11 @@ def start(compute):
     tf.config.threading.set_inter_op_parallelism_threads(compute["threads"])
     if has_gpu():
         tf.config.experimental.enable_op_determinism()
+        # What is called float32 here is: no products of 19 bits.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Jobs side by side share its memory, of which each would take all.
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 @contextlib.contextmanager

@@ -6,9 +6,7 @@ import pandas as pd
 from matplotlib.ticker import NullLocator
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, figure, save
-
-NAMES = MODEL_NAMES | {"transfer": "ResNet50V2, frozen"}  # nothing is fine-tuned in this study
+from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure, save
 
 
 def ablate_data(runs: Path, table: Path, out: Path):
@@ -17,7 +15,7 @@ def ablate_data(runs: Path, table: Path, out: Path):
     drawing, axis = figure(COLUMN, 1.9)
     for model, line in means.groupby("model"):
         colour = MODEL_COLOURS[model]
-        axis.plot(line["images"], line["val_auc"], color=colour, label=NAMES[model])
+        axis.plot(line["images"], line["val_auc"], color=colour, label=FROZEN_NAMES[model])
         of_model = points[points["model"] == model]
         axis.plot(of_model["images"], of_model["val_auc"], "o", ms=3, mec="black", mew=0.3, color=colour, alpha=0.8)
     images = means["images"].unique()

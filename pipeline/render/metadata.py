@@ -1,4 +1,4 @@
-"""report/metadata.yaml: who wrote the article, as texts ready for TeX."""
+"""report/metadata.yaml: who wrote the article and about which data, as texts ready for TeX."""
 
 import yaml
 
@@ -11,6 +11,8 @@ KEYS = {
     "affiliation": str,
     "group": str,
     "authors": [AUTHOR],
+    "data": str,
+    "pretraining": str,
     "collaboration": str,
     "generative_ai": str,
 }

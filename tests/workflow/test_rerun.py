@@ -1,6 +1,7 @@
 """The rerun contract: what an edit makes run again, and what it must not."""
 
 import os
+import shutil
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_touching_any_file_changes_nothing(built):
             if file.is_file() and ".snakemake" not in file.parts:
                 os.utime(file)
     assert built.jobs() == {}
+
+
+def test_the_same_archive_by_another_path_changes_nothing(built, tmp_path):
+    shutil.copy(built.folder / "data/covid_xray.zip", tmp_path / "moved.zip")
+    assert built.jobs("--config", f"dataset={{path: {tmp_path}/moved.zip}}") == {}
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ rule ablate_images:
         split="train|val",
         size=r"\d+",
     params:
+        archive=dataset_path,
         content=dataset_digest,
         code=code_of("pipeline.ablate_images"),
     shell:
-        "python -m pipeline.ablate_images ablate_images --archive {input.archive:q} --index {input.index} "
+        "python -m pipeline.ablate_images ablate_images --archive {params.archive:q} --index {input.index} "
         "--size {wildcards.size} --out {output.images} --log {log}"
 
 

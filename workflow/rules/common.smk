@@ -44,9 +44,12 @@ def code_of_model(*modules):
 
 
 def config_digest():
-    """Digest of the whole configuration, but for where the data lie: a folder's name says nothing of a result."""
-    dataset = {key: value for key, value in config["dataset"].items() if key != "path"}
-    return hashlib.sha256(json.dumps(config | {"dataset": dataset}, sort_keys=True).encode()).hexdigest()
+    """Digest of the whole configuration, but for where the files of the user lie: that says nothing of a result."""
+    dataset = config["dataset"] | {"path": None, "external": bool(config["dataset"]["external"])}
+    kind = config["transfer"]["weights"]
+    transfer = config["transfer"] | {"weights": kind if kind in ("imagenet", "random") else None}
+    text = json.dumps(config | {"dataset": dataset, "transfer": transfer}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def makers(wildcards, input):
@@ -131,18 +134,28 @@ def absent(message, made):
     sys.exit(message)
 
 
-def dataset_path(key="path"):
-    """dataset.path or dataset.external, relative to the folder of this build or, if not there, to the checkout."""
-    path = Path(config["dataset"][key])
+# Files of the user are no inputs: Snakemake compares the paths of those, and the same archive under another name would
+# make everything anew. Their digests count. As inputs stand functions that only look whether the files are there, when
+# a rule needs them and not at the start, so that the report alone builds without them; the paths are parameters that
+# hang on the input, which Snakemake does not compare.
+
+
+def found(path):
+    """`path`, relative to the folder of this build or, if it is not there, to the checkout."""
+    path = Path(path)
     return path if path.exists() or not (ROOT / path).exists() else ROOT / path
 
 
+def dataset_path(wildcards=None, input=None):
+    """The archive or folder."""
+    return found(config["dataset"]["path"])
+
+
 def dataset(wildcards):
-    """The archive or folder; looked for here and not at the start, so that the report alone builds without it."""
-    path = dataset_path()
-    if not path.exists():
-        absent(archive.missing(path), made="tables/data/index.csv")
-    return ancient(str(path))
+    """No file, once the archive is there."""
+    if not dataset_path().exists():
+        absent(archive.missing(dataset_path()), made="tables/data/index.csv")
+    return []
 
 
 def dataset_digest(wildcards):
@@ -153,39 +166,52 @@ def dataset_digest(wildcards):
         return "unreadable"  # the stage itself says what is wrong with it
 
 
+def external_path(wildcards=None, input=None):
+    """The external set, an archive or folder."""
+    return found(config["dataset"]["external"])
+
+
 def external(wildcards):
-    """The external set, looked for when it is needed, like the archive."""
-    path = dataset_path("external")
-    if not path.exists():
+    """No file, once the external set is there."""
+    if not external_path().exists():
         expected = "a zip file, a tar file or a folder, or null for none"
-        absent(f"dataset.external: nothing at {path}; expected {expected}", made="tables/data/index_external.csv")
-    return ancient(str(path))
+        absent(
+            f"dataset.external: nothing at {external_path()}; expected {expected}",
+            made="tables/data/index_external.csv",
+        )
+    return []
 
 
 def external_digest(wildcards):
     try:
-        return archive_digest(dataset_path("external"))
+        return archive_digest(external_path())
     except InputError:
         return "unreadable"  # the stage itself says what is wrong with it
 
 
-def weights(wildcards):
-    """The file of the backbone's weights: ImageNet's, fetched; the user's own; or none, random ones for the demo."""
+def weights_path(wildcards=None, input=None):
+    """The backbone's weights: ImageNet's, fetched; the user's own; or none, random ones for the demo."""
     kind = config["transfer"]["weights"]
-    if kind == "random":
-        return []
-    if kind != "imagenet" and not Path(kind).is_file():
+    return [] if kind == "random" else Path(IMAGENET) if kind == "imagenet" else found(kind)
+
+
+def weights(wildcards):
+    """ImageNet's, which a rule fetches; else no file, once the user's own is there."""
+    kind = config["transfer"]["weights"]
+    if kind == "imagenet":
+        return ancient(IMAGENET)
+    if kind != "random" and not weights_path().is_file():
         expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5)"
         absent(f"transfer.weights: no file {kind}; expected {expected}", made="tables/tune/transfer_best.csv")
-    return ancient(IMAGENET if kind == "imagenet" else kind)
+    return []
 
 
 def weights_digest(wildcards):
     """Digest of the user's own weights file: a touched file is no new file."""
     kind = config["transfer"]["weights"]
-    if not Path(kind).is_file():
+    if kind in ("imagenet", "random") or not weights_path().is_file():
         return kind
-    with open(kind, "rb") as file:
+    with open(weights_path(), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

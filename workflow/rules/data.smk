@@ -15,6 +15,7 @@ rule data:
     benchmark:
         "results/benchmarks/data.tsv"
     params:
+        archive=dataset_path,
         content=dataset_digest,
         settings=chosen(
             "dataset.classes",
@@ -27,7 +28,7 @@ rule data:
         ),
         code=code_of("pipeline.data"),
     shell:
-        "python -m pipeline.data data --archive {input.archive:q} --settings {params.settings:q} "
+        "python -m pipeline.data data --archive {params.archive:q} --settings {params.settings:q} "
         "--index {output.index} --splits {output.splits} --caches {output.caches} "
         "--masks {output.masks} --duplicates-table {output.duplicates} --summary {output.summary} --log {log}"
 
@@ -51,10 +52,11 @@ if config["dataset"]["external"]:
         benchmark:
             "results/benchmarks/data_external.tsv"
         params:
+            archive=external_path,
             content=external_digest,
             settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
             code=code_of("pipeline.data_external"),
         shell:
-            "python -m pipeline.data_external data_external --archive {input.archive:q} --index {input.index} "
+            "python -m pipeline.data_external data_external --archive {params.archive:q} --index {input.index} "
             "--caches {input.caches} --settings {params.settings:q} --external-index {output.index} "
             "--external-images {output.images} --summary {output.summary} --log {log}"

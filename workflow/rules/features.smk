@@ -3,7 +3,7 @@ localrules:
 
 
 rule fetch:
-    """ImageNet weights of ResNet50V2, downloaded once; nodes of a cluster often have no internet, so this is local."""
+    """ImageNet weights of ResNet50V2, downloaded once a build; nodes of a cluster often have no internet, so this is local."""
     output:
         weights=IMAGENET,
         digest=f"{IMAGENET}.sha256",
@@ -32,11 +32,12 @@ rule backbone:
         "results/benchmarks/backbone.tsv"
     priority: 100
     params:
+        weights=weights_path,
         content=weights_digest,
         settings=chosen("seed", "dataset.image_size", "transfer.output_layer"),
         code=code_of("pipeline.features", "pipeline.models.pretrained"),
     shell:
-        "python -m pipeline.features backbone --weights {input.weights:q} --settings {params.settings:q} "
+        "python -m pipeline.features backbone --weights {params.weights:q} --settings {params.settings:q} "
         "--model-file {output.model} --log {log}"
 
 

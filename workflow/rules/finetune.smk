@@ -1,5 +1,5 @@
 FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune"]
-FINETUNE_HELDOUT = f"results/train/transfer_heldout_{config['training']['selection_seeds'][0]}.keras"
+FINETUNE_HELDOUT = heldout_models("transfer")[0]
 
 
 localrules:

@@ -53,10 +53,11 @@ rule gradcam_overlays:
     benchmark:
         "results/benchmarks/gradcam_overlays.tsv"
     params:
+        archive=dataset_path,
         content=dataset_digest,
         code=code_of("pipeline.gradcam_overlays"),
     shell:
-        "python -m pipeline.gradcam_overlays gradcam_overlays --archive {input.archive:q} --samples {input.samples} "
+        "python -m pipeline.gradcam_overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
         "--maps {input.maps} --overlays {output} --log {log}"
 
 

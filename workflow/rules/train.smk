@@ -1,4 +1,4 @@
-HELDOUT = expand("results/train/{{model}}_heldout_{seed}.keras", seed=config["training"]["selection_seeds"])
+HELDOUT = heldout_models("{model}")
 NETWORKS = expand(
     "results/tune/{{model}}_candidate{candidate}_seed{seed}.keras",
     candidate=TUNE_CANDIDATES,
