@@ -107,19 +107,19 @@ def models(edits):
     inside, normal = (edits.loc["transfer", "inside", label] for label in ("covid", "normal"))
     text = (
         f"Without the {inside['region']}, {1 - inside['flipped']:.0%} of the transfer model's verdicts on COVID-19 "
-        "images of val stay as they are:"
+        "images of val stay as they are"
     )
     if inside["flipped_ci_high"] < 0.5 and normal["flipped_ci_high"] < 0.5:
-        verdict, follows = "stay", " most of them do not need it."
+        verdict, follows = "stay", ": most of them do not need it."
     elif inside["flipped_ci_high"] < 0.5:
         verdict = "undecided"
         follows = (
-            f" but {normal['flipped']:.0%} of those on normal images turn into COVID-19, so that this tells little."
+            f", but {normal['flipped']:.0%} of those on normal images turn into COVID-19, so that this tells little."
         )
     elif inside["flipped_ci_low"] > 0.5:
-        verdict, follows = "flip", " most of them need it."
+        verdict, follows = "flip", ": most of them need it."
     else:
-        verdict, follows = "undecided", " whether most of them need it cannot be told."
+        verdict, follows = "undecided", ": whether most of them need it cannot be told."
     read = (
         cells("counterfactuals", model="transfer", edit="inside", label=label, column="flipped") for label in LABELS
     )

@@ -9,7 +9,7 @@ from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure, sa
 from pipeline.vocabulary import MODELS
 
 SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
-METRICS = {"loss": "cross-entropy (nats)", "auc": "AUC"}
+METRICS = {"loss": "cross-\nentropy (nats)", "auc": "AUC"}
 
 
 def train_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_figure: Path, cost_figure: Path):
