@@ -564,31 +564,38 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
         assert rows["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-5)
 
 
+def final(model, folder, data, best_epochs, **changed):
+    """The stage's final run in `folder`, which then holds `final.keras`; its tables, by what they are called."""
+    best = hyperparameters(model, **changed) | {"candidate": 2}
+    pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)
+    pd.DataFrame({"best_epoch": best_epochs}).to_csv(folder / "runs.csv", index=False)
+    tables = {name: folder / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
+    stage.final(
+        model=model,
+        **written(folder, data),
+        best=folder / "best.csv",
+        runs=folder / "runs.csv",
+        backbone=[],
+        settings=SETTINGS,
+        backup=folder / "backups" / "final.npz",
+        model_file=folder / "final.keras",
+        **tables,
+    )
+    return tables
+
+
 def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
     """The median of their best epochs, rounded up; and the normalisation of train alone, though val is fitted too."""
     data = {"train": examples("baseline", 30, seed=0), "val": examples("baseline", 12, seed=1)}
     data["val"] = Examples(data["val"].values // 4, data["val"].labels, data["val"].files)
-    pd.DataFrame([hyperparameters("baseline") | {"candidate": 2}]).to_csv(tmp_path / "best.csv", index=False)
-    pd.DataFrame({"best_epoch": [9, 1, 3, 2]}).to_csv(tmp_path / "runs.csv", index=False)
-    tables = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
-    stage.final(
-        model="baseline",
-        **written(tmp_path, data),
-        best=tmp_path / "best.csv",
-        runs=tmp_path / "runs.csv",
-        backbone=[],
-        settings=SETTINGS,
-        backup=tmp_path / "backups" / "final.npz",
-        model_file=tmp_path / "final.keras",
-        **tables,
-    )
+    tables = final("baseline", tmp_path, data, [9, 1, 3, 2])
     history, summary, layers, cost = map(pd.read_csv, tables.values())
     assert cost["part"].tolist() == ["final run", "prediction"] and (cost["seconds"] > 0).all()
     assert len(history) == 3 == summary["epochs"].item() and not any(name.startswith("val") for name in history)
-    final = keras.models.load_model(tmp_path / "final.keras")
-    assert summary["weights_sha256"].item() == fitting.weights_sha256(final) and summary["reloaded_identical"].item()
+    network = keras.models.load_model(tmp_path / "final.keras")
+    assert summary["weights_sha256"].item() == fitting.weights_sha256(network) and summary["reloaded_identical"].item()
     assert layers["trainable_parameters"].sum() == summary["trainable_parameters"].item()
-    layer = final.get_layer("normalisation")
+    layer = network.get_layer("normalisation")
     assert layer(data["train"].values.astype(np.float32)).numpy().mean() == pytest.approx(0, abs=1e-4)
     assert not (tmp_path / "backups" / "final.npz").exists()
 
@@ -597,25 +604,9 @@ def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
 def test_a_final_run_that_diverged_is_refused_and_writes_nothing(tmp_path):
     """What it would give must not look at test."""
     data = {"train": examples("transfer", 30, seed=0), "val": examples("transfer", 12, seed=1)}
-    best = hyperparameters("transfer", learning_rate=1e30)
-    pd.DataFrame([best | {"candidate": 1}]).to_csv(tmp_path / "best.csv", index=False)
-    pd.DataFrame({"best_epoch": [3]}).to_csv(tmp_path / "runs.csv", index=False)
-    written_files = {name: tmp_path / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
-    with pytest.raises(
-        InputError, match=r"transfer: the final run diverged.*1e\+30.*tune.space.transfer.learning_rate"
-    ):
-        stage.final(
-            model="transfer",
-            **written(tmp_path, data),
-            best=tmp_path / "best.csv",
-            runs=tmp_path / "runs.csv",
-            backbone=[],
-            settings=SETTINGS,
-            backup=tmp_path / "final.npz",
-            model_file=tmp_path / "final.keras",
-            **written_files,
-        )
-    assert not any(file.exists() for file in (*written_files.values(), tmp_path / "final.keras"))
+    with pytest.raises(InputError, match=r"transfer: the final run diverged.*1e\+30.*tune.space.transfer.learn"):
+        final("transfer", tmp_path, data, [3], learning_rate=1e30)
+    assert not any((tmp_path / name).exists() for name in ("history.csv", "summary.csv", "final.keras"))
 
 
 def test_a_cpu_without_bfloat16_computes_in_float32_and_says_so_once(tmp_path, monkeypatch, caplog):
