@@ -24,7 +24,9 @@ SUPPLEMENT_TABLES = [
     *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
     "tables/train/transfer_layers.csv",
     *expand("tables/finetune/{table}.csv", table=["heldout_history", "val_predictions"]),
-    *expand("tables/evaluate/{table}.csv", table=["test_predictions", "curves", "reliability", "samples"]),
+    *expand(
+        "tables/evaluate/{table}.csv", table=["corrections", "test_predictions", "curves", "reliability", "samples"]
+    ),
     *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
     *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
     *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "markers", "samples"]),
