@@ -106,7 +106,8 @@ def seen(control, images, inside):
         return np.stack([resize(resize(image, THUMBNAIL), size) for image in images])
     if control == "outline":
         return np.where(inside, np.uint8(255), np.uint8(0))
-    left = {"whole": True, "inside_blanked": ~inside, "inside_alone": inside, "border_alone": regions.border(size)}
+    left = {"whole": True, "inside_blanked": ~inside, "inside_alone": inside}
+    left["border_alone"] = regions.border(size) & ~inside  # lungs may reach into it
     return np.where(left[control], images, np.uint8(0))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.command import run
+from pipeline.statistics import comparisons
 from pipeline.vocabulary import LABELS, MODELS
 
 MANY = 0.1  # share of flipped verdicts whose interval must lie above it to count as a part of them
@@ -152,7 +153,9 @@ def marked(markers):
     covid, normal = markers.loc["covid"], markers.loc["normal"]
     found = f"{covid['value']:.0%} of the COVID-19 and {normal['value']:.0%} of the normal images"
     text = f"Burnt-in text or markers are found on {found} of val"
-    apart = covid["ci_low"] > normal["ci_high"] or normal["ci_low"] > covid["ci_high"]
+    shares = [(row["value"], (row["ci_low"], row["ci_high"])) for row in (covid, normal)]
+    _, (low, high) = comparisons.independent(*shares)
+    apart = low > 0 or high < 0
     cue = ": a cue to the class that is no sign of the disease, unless the detector errs by class."
     none = ", which is no detectable difference."
     both = (cells("markers", label=label, column="value") for label in ("covid", "normal"))

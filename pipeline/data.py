@@ -24,6 +24,7 @@ from pipeline.images.decode import DecodeError, as_mask, decode, resize
 from pipeline.vocabulary import LABELS, SPLITS
 
 LEAST = 5  # images of a split: explore compares splits by a classifier in as many folds
+LEAST_OF_CLASS = 2  # in each split: the variance of an AUC is one over the images of a class
 SPLIT_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 KINDS = ("images", "masks")  # folders below a class, as the database has them
 SPREADSHEETS = {".xlsx", ".xls", ".csv"}
@@ -44,9 +45,9 @@ def data(
     """Check, index and cache every image of the archive.
 
     Raises:
-        InputError: no images; a split or class missing, empty, too small or there twice; masks that do not fit their
-            images; generated images in a real build; equal pixels under two labels; copies across splits where
-            dataset.duplicates is fail; or files that cannot be read, all of them listed at once.
+        InputError: no images; a split or class missing, empty, too small or there twice; masks that are black or do not
+            fit their images; generated images in a real build; equal pixels under two labels; copies across splits
+            where dataset.duplicates is fail; or files that cannot be read, all of them listed at once.
     """
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
@@ -71,7 +72,7 @@ def data(
     copies, dropped = _copies(archive, table, pairs, dataset["duplicates"])
     table = table[~table["file"].isin(dropped)].sort_values(["split", "label", "file"])
     check_complete(archive, table, dataset["classes"])
-    _check_size(archive, table)
+    check_size(archive, table)
     _report_copies(copies, found, len(pixels), dropped)
 
     index.parent.mkdir(parents=True, exist_ok=True)
@@ -162,13 +163,16 @@ def check_complete(archive, images, class_folders):
         )
 
 
-def _check_size(archive, table):
-    """In each split enough images to be compared with the others."""
+def check_size(archive, table):
+    """In each split enough images, and of each class, to be compared with the others."""
     few = [f"{count} in {split}" for split, count in table["split"].value_counts().items() if count < LEAST]
+    of_class = table.groupby(["split", "label"]).size()
+    few += [f"{count} {label} in {split}" for (split, label), count in of_class.items() if count < LEAST_OF_CLASS]
     if few:
         raise InputError(
-            f"{archive}: too few images, {', '.join(few)}; expected at least {LEAST} in each split, without which they "
-            "cannot be compared; add images, or take larger counts where dataset.draw is set"
+            f"{archive}: too few images, {', '.join(few)}; expected at least {LEAST} in each split, and in it "
+            f"{LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or take larger counts "
+            "where dataset.draw is set"
         )
 
 
@@ -246,6 +250,8 @@ def read_images(archive, source, members, table, size):
             grey, was = decode(content)
         except DecodeError as error:
             return f"{member.name}: {error}"
+        if kind == "masks" and not grey.any():
+            return f"{member.name}: a mask that is black throughout; mend it, or remove the folders masks/"
         if kind == "masks":
             masks[place], mask_shapes[place] = as_mask(grey, size), grey.shape
             return None

@@ -13,7 +13,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.data import COLUMNS, check_complete, check_labels, check_phantoms, find_images, read_images, write
+from pipeline.data import (
+    COLUMNS,
+    check_complete,
+    check_labels,
+    check_phantoms,
+    check_size,
+    find_images,
+    read_images,
+    write,
+)
 from pipeline.images import cache, duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import resize
@@ -35,7 +44,7 @@ def data_external(
         caches: of train, val and test.
 
     Raises:
-        InputError: what the stage data raises; or a class of which nothing but copies is there.
+        InputError: what the stage data raises; or a class of which nothing but copies is there, or too little.
     """
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
@@ -63,6 +72,7 @@ def data_external(
                 f"{archive}: of {label}, all {(table['label'] == label).sum()} images are copies of images in the "
                 "archive of dataset.path; expected images of another source in dataset.external"
             )
+    check_size(archive, kept)
 
     external_index.parent.mkdir(parents=True, exist_ok=True)
     kept[COLUMNS].to_csv(external_index, index=False)

@@ -14,7 +14,7 @@ from scipy.special import expit
 from pipeline.command import run
 from pipeline.evaluate_thresholds import labels_and_logits
 from pipeline.images import cache
-from pipeline.statistics import calibration, curves, intervals, metrics, verdicts
+from pipeline.statistics import calibration, comparisons, curves, intervals, metrics, verdicts
 from pipeline.vocabulary import LABELS, MODELS
 
 SAMPLES = 4  # right ones to be shown, half of them of each class, and as many wrong ones
@@ -82,7 +82,7 @@ def metric_rows(predictions, threshold, seed):
 
     yield row("auc", metrics.auc(labels, logits), intervals.auc_interval(labels, logits))
     # Each a share: of which images, and which of them count.
-    everything = np.ones(len(labels), bool)
+    everything, shares = np.ones(len(labels), bool), {}
     for metric, (of, counted) in {
         "accuracy": (everything, said == covid),
         "sensitivity": (covid, said),
@@ -94,7 +94,11 @@ def metric_rows(predictions, threshold, seed):
     }.items():
         counted, n = int((counted & of).sum()), int(of.sum())
         # Of no images, nothing can be said.
-        yield row(metric, counted / n, intervals.wilson(counted, n), n) if n else row(metric, np.nan, [np.nan] * 2, 0)
+        shares[metric] = (counted / n, intervals.wilson(counted, n)) if n else (np.nan, [np.nan] * 2)
+        yield row(metric, *shares[metric], n)
+    # Whether one class is misjudged more often; the classes are different images.
+    difference = comparisons.independent(shares["specificity"], shares["sensitivity"])
+    yield row("sensitivity_less_specificity", *difference)
     for metric, function in {
         "average_precision": metrics.average_precision,
         "brier": calibration.brier,

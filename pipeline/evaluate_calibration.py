@@ -1,7 +1,7 @@
 """evaluate_calibration: do the probabilities on test mean what they say? It belongs to the stage evaluate.
 
 Class weights shift the logits of a model; what that does to its probabilities, and what a correction learned on
-held-out val outputs mends, is told here. No verdict depends on it: the correction keeps the order of the images.
+held-out val outputs mends, is told here. No verdict depends on it.
 
 Reads   tables/evaluate/test_predictions.csv and corrections.csv.
 Writes  tables/evaluate/calibration.csv (one row a model, without and with the correction), reliability.csv (one row a

@@ -1,9 +1,10 @@
 """evaluate_compare: val against test, and the two models on the same test images. It belongs to the stage evaluate.
 
-Reads   tables/evaluate/test_predictions.csv; val predictions of held-out models.
-Writes  tables/evaluate/val_test.csv (one row a model), compare.csv (one row a metric).
+Reads   tables/evaluate/test_predictions.csv and thresholds.csv; val predictions of held-out models.
+Writes  tables/evaluate/val_test.csv (one row a model and metric), compare.csv (one row a metric).
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipeline.statistics import comparisons, intervals, metrics
 from pipeline.vocabulary import MODELS
 
 
-def evaluate_compare(predictions: Path, val_predictions: list[Path], val_test: Path, compare: Path):
+def evaluate_compare(predictions: Path, thresholds: Path, val_predictions: list[Path], val_test: Path, compare: Path):
     """Both comparisons, from predictions alone.
 
     Args:
@@ -25,44 +26,39 @@ def evaluate_compare(predictions: Path, val_predictions: list[Path], val_test: P
     """
     test = pd.read_csv(predictions)
     of_model = {model: test[test["model"] == model] for model in MODELS}
+    chosen = pd.read_csv(thresholds).set_index("model")["logit"]
     rows = [
-        {"model": model, **val_test_row(pd.read_csv(file), of_model[model])}
+        {"model": model, **row}
         for model, file in zip(MODELS, val_predictions, strict=True)
+        for row in val_test_rows(pd.read_csv(file), of_model[model], chosen[model])
     ]
     pd.DataFrame(rows).to_csv(val_test, index=False)
     pd.DataFrame(compare_rows(*of_model.values())).to_csv(compare, index=False)
 
 
-def val_test_row(val, test):
-    """AUC of held-out models on val and of the final model on test: both, and their difference, test less val.
+def val_test_rows(val, test, threshold):
+    """AUC, sensitivity and specificity of held-out models on val and of the final model on test: both, and their
+    difference, test less val.
 
     The two sets of images are independent; a large difference means a fault. p is that of the test that the interval
-    inverts. Selection on val makes val look a little better than it is.
+    inverts. Selection on val, of the threshold too, makes val look a little better than it is.
     """
-    runs = [labels_and_logits(run) for _, run in val.groupby("seed")]
-    labels, logits = labels_and_logits(test)
-    test_auc = metrics.auc(labels, logits)
+    on_val, on_test = [labels_and_logits(run) for _, run in val.groupby("seed")], [labels_and_logits(test)]
+    for metric, estimate in {
+        "auc": mean_auc,
+        "sensitivity": functools.partial(mean_share, label=1, threshold=threshold),
+        "specificity": functools.partial(mean_share, label=0, threshold=threshold),
+    }.items():
 
-    def interval(level):
-        test_interval = intervals.auc_interval(labels, logits, level)
-        return comparisons.independent(mean_auc(runs, level), (test_auc, test_interval))[1]
+        def interval(level, estimate=estimate):
+            return comparisons.independent(estimate(on_val, level), estimate(on_test, level))[1]
 
-    val_auc, val_interval = mean_auc(runs)
-    test_interval = intervals.auc_interval(labels, logits)
-    low, high = interval(intervals.LEVEL)
-    return {
-        "seeds": len(runs),
-        "val_auc": val_auc,
-        "val_ci_low": val_interval[0],
-        "val_ci_high": val_interval[1],
-        "test_auc": test_auc,
-        "test_ci_low": test_interval[0],
-        "test_ci_high": test_interval[1],
-        "difference": test_auc - val_auc,
-        "ci_low": low,
-        "ci_high": high,
-        "p": comparisons.inverted(interval),
-    }
+        row = {"metric": metric, "seeds": len(on_val)}
+        for split, runs in {"val": on_val, "test": on_test}.items():
+            row[split], (row[f"{split}_ci_low"], row[f"{split}_ci_high"]) = estimate(runs)
+        low, high = interval(intervals.LEVEL)
+        row |= {"difference": row["test"] - row["val"], "ci_low": low, "ci_high": high}
+        yield row | {"p": comparisons.inverted(interval)}
 
 
 def mean_auc(runs, level=intervals.LEVEL):
@@ -82,6 +78,19 @@ def mean_auc(runs, level=intervals.LEVEL):
         return area, intervals.auc_interval(*runs[0], level)
     half = norm.ppf((1 + level) / 2) * np.sqrt(variance) / (area * (1 - area))
     return area, (float(expit(logit(area) - half)), float(expit(logit(area) + half)))
+
+
+def mean_share(runs, level=intervals.LEVEL, *, label, threshold):
+    """Mean over several models of the share of a class's images that they call so: value, interval as that of one.
+
+    Wilson's: what the models err in alike does not average out.
+
+    Args:
+        runs: (labels, logits) of each model, on the same images.
+    """
+    right = [(logits[labels == label] >= threshold) == label for labels, logits in runs]
+    share, n = float(np.mean(right)), right[0].size
+    return share, intervals.wilson(share * n, n, level)
 
 
 def compare_rows(baseline, transfer):

@@ -92,10 +92,12 @@ def explore(
 
 
 def size_table(index):
-    """One row a split: number of images, least and greatest width and height as stored, whether all are alike, and a
-    hash of the hashes of its files."""
+    """One row a split: number of images, and of those with a copy in the same split; least and greatest width and
+    height as stored, whether all are alike; a hash of the hashes of its files."""
     groups = index.groupby("split")[["width", "height"]].agg(["min", "max"]).loc[list(SPLITS)]
     table = pd.DataFrame({"split": SPLITS, "images": index["split"].value_counts().loc[list(SPLITS)].to_numpy()})
+    copies = index.duplicated(["split", "group"], keep=False).groupby(index["split"]).sum()
+    table["copies"] = copies[list(SPLITS)].to_numpy()
     for side in ("width", "height"):
         for end in ("min", "max"):
             table[f"{end}_{side}"] = groups[side, end].to_numpy()

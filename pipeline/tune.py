@@ -180,7 +180,7 @@ def value_at(dimension, position):
         return listed(dimension)[int(position)]
     value = 10**position if dimension["scale"] == "log" else position
     low, high = dimension["bounds"]
-    # Rounded to 4 digits, so that what a table shows is what was tried.
+    # Rounded to 4 digits, which the tables hold: what they show is what was tried.
     return min(max(float(f"{value:.4g}"), low), high)
 
 

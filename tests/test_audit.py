@@ -123,6 +123,7 @@ def test_what_each_control_sees():
     assert np.array_equal(blanked + alone, images)
     border = seen("border_alone", images, inside)
     assert (border[:, 4:-4, 4:-4] == 0).all() and np.array_equal(border[:, :3], images[:, :3])
+    assert not seen("border_alone", images, np.ones_like(inside)).any(), "lungs that reach into it are not seen"
     assert np.array_equal(np.unique(seen("outline", images, inside)), [0, 255])
     thumbnail = seen("thumbnail", images, inside)
     assert thumbnail.shape == images.shape and thumbnail.dtype == np.uint8
@@ -565,6 +566,7 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
             {"crops": UNSURE | {("baseline", "normal"): (0.12, 0.08, 0.16)}},
         ),
         ("markers", "alike", "no detectable difference", {"marks": (0.5, 0.6)}),
+        ("markers", "differ", "no sign of the disease", {"marks": (0.5, 0.65)}),  # though their intervals overlap
     ],
 )
 def test_the_other_branches(tmp_path, topic, found, words, changed):

@@ -236,6 +236,14 @@ def test_a_split_too_small_to_be_compared(contents, tmp_path):
     assert LEAST >= tests.FOLDS, "as many as explore needs"
 
 
+def test_a_class_with_one_image_in_a_split_is_refused(contents, tmp_path):
+    """The variance of an AUC, and so each of its intervals, is one over the images of a class."""
+    covid = sorted(name for name in contents if "/test/covid/" in name)
+    kept = {name: content for name, content in contents.items() if name not in covid[1:]}
+    message = refusal(zipped(tmp_path / "one.zip", kept), tmp_path)
+    assert "1 covid in test" in message and "of each class" in message
+
+
 def test_draw_of_more_than_there_is(clean, tmp_path):
     message = refusal(clean, tmp_path, draw={"train": 36, "val": 8, "test": 8})
     assert "dataset.draw" in message and "val" in message
@@ -474,8 +482,25 @@ def test_image_without_a_mask_while_others_have_one(tmp_path):
     assert "1 of 48 images have no mask of their own" in message and "Dataset/Normal/images/Normal-4.png" in message
 
 
+def test_masks_of_zeros_and_ones(tmp_path):
+    """Other programs write them so; they look black."""
+    ones = {
+        name: png(np.asarray(Image.open(io.BytesIO(content))) // 255) if "/masks/COVID" in name else content
+        for name, content in database().items()
+    }
+    expected = build(database(tmp_path / "db.zip"), tmp_path / "db")
+    built = build(zipped(tmp_path / "ones.zip", ones), tmp_path / "ones")
+    assert all(np.array_equal(built.masks[split], expected.masks[split]) for split in SPLITS)
+
+
+def test_black_masks_are_refused(tmp_path):
+    black = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.zeros((30, 30), np.uint8)) for n in (2, 5)}
+    message = refusal(zipped(tmp_path / "black.zip", database() | black), tmp_path)
+    assert all(f"{name}: a mask that is black throughout" in message for name in black)
+
+
 def test_masks_of_another_shape(tmp_path):
-    masks = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.zeros((30, 33), np.uint8)) for n in (2, 5)}
+    masks = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.ones((30, 33), np.uint8)) for n in (2, 5)}
     message = refusal(zipped(tmp_path / "shape.zip", database() | masks), tmp_path)
     assert "2 mask(s) of another shape" in message
     assert all(f"{name}: 33x30, its image {SIZE}x{SIZE}" in message for name in masks)
@@ -695,6 +720,13 @@ def test_modes_in_index_and_cache(tmp_path):
         cached = built.pixels["val"][rows.index.get_loc(row.name)]
         assert (row["mode"], row["bit_depth"]) == said
         assert np.array_equal(cached, decode(content)[0])
+
+
+def test_an_image_is_turned_as_its_file_says():
+    turned = Image.Exif()
+    turned[0x0112] = 6  # orientation: to be turned clockwise by a quarter
+    pixels, was = decode(encoded(Image.fromarray(RAMP[:30]), "PNG", exif=turned))
+    assert np.array_equal(pixels, np.rot90(RAMP[:30], -1)) and (was["width"], was["height"]) == (30, SIZE)
 
 
 @pytest.mark.parametrize(("height", "width"), [(SIZE, 100), (100, SIZE), (97, 131), (17, 23)])

@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest, norm
 from sklearn import metrics as reference
 
-from pipeline.evaluate import SAMPLES, evaluate
+from pipeline.evaluate import SAMPLES, evaluate, metric_rows
 from pipeline.evaluate_calibration import evaluate_calibration
-from pipeline.evaluate_compare import compare_rows, mean_auc, val_test_row
+from pipeline.evaluate_compare import compare_rows, mean_auc, val_test_rows
 from pipeline.evaluate_thresholds import evaluate_thresholds, val_threshold
 from pipeline.images import cache
 from pipeline.models import runtime
@@ -182,6 +182,7 @@ def test_metrics(evaluated, model):
         "prevalence": labels.mean(),
         "brier": reference.brier_score_loss(labels, expit(logits)),
     }
+    expected["sensitivity_less_specificity"] = expected["sensitivity"] - expected["specificity"]
     assert rows["value"].to_dict() == pytest.approx(expected)
     assert (rows["ci_low"] < rows["value"]).all() and (rows["value"] < rows["ci_high"]).all()
     images = dict.fromkeys(expected, len(labels)) | {"sensitivity": labels.sum(), "specificity": (~labels).sum()}
@@ -272,22 +273,58 @@ def test_class_weights_decide_whether_a_temperature_is_enough(evaluated, tmp_pat
 
 
 def test_val_against_test_of_one_seed():
-    """One held-out model: two plain AUCs, independent of each other."""
+    """One held-out model: two plain AUCs and two shares at the threshold, independent of each other."""
     rng = np.random.default_rng(6)
     tables = []
     for n, seed in ((300, 1), (250, 1)):
         labels = rng.random(n) < 0.3
         tables.append(pd.DataFrame({"label": np.where(labels, "covid", "normal"), "seed": seed}))
         tables[-1]["logit"] = rng.normal(1.5 * labels, 1)
-    row = val_test_row(*tables)
+    rows = pd.DataFrame(val_test_rows(*tables, threshold=0.4)).set_index("metric")
     for table, name in zip(tables, ("val", "test"), strict=True):
-        labels = (table["label"] == "covid").to_numpy(float)
-        assert row[f"{name}_auc"] == pytest.approx(reference.roc_auc_score(labels, table["logit"]))
-        interval = intervals.auc_interval(labels, table["logit"].to_numpy())
-        assert (row[f"{name}_ci_low"], row[f"{name}_ci_high"]) == pytest.approx(interval)
-    assert row["difference"] == pytest.approx(row["test_auc"] - row["val_auc"])
-    assert row["ci_low"] < row["difference"] < row["ci_high"]
-    assert (row["p"] < 0.05) == (row["ci_low"] > 0 or row["ci_high"] < 0)
+        labels, logits = (table["label"] == "covid").to_numpy(float), table["logit"].to_numpy()
+        expected = {"auc": (reference.roc_auc_score(labels, logits), intervals.auc_interval(labels, logits))}
+        for label, metric in enumerate(("specificity", "sensitivity")):
+            right = int(((logits >= 0.4) == label)[labels == label].sum())
+            share = binomtest(right, int((labels == label).sum()))
+            ends = share.proportion_ci(method="wilson")
+            expected[metric] = share.statistic, (ends.low, ends.high)
+        for metric, (value, interval) in expected.items():
+            row = rows.loc[metric]
+            assert row[name] == pytest.approx(value)
+            assert (row[f"{name}_ci_low"], row[f"{name}_ci_high"]) == pytest.approx(interval)
+    assert rows["difference"].to_numpy() == pytest.approx((rows["test"] - rows["val"]).to_numpy())
+    assert ((rows["ci_low"] < rows["difference"]) & (rows["difference"] < rows["ci_high"])).all()
+    assert ((rows["p"] < 0.05) == ((rows["ci_low"] > 0) | (rows["ci_high"] < 0))).all()
+
+
+def test_sensitivity_and_specificity_of_held_out_models_are_means_over_them():
+    rng = np.random.default_rng(3)
+    labels = np.repeat(["covid", "normal"], 40)
+    val = pd.concat([pd.DataFrame({"label": labels, "seed": seed, "logit": rng.normal(size=80)}) for seed in (1, 2)])
+    rows = pd.DataFrame(val_test_rows(val, val[val["seed"] == 1], threshold=0.0)).set_index("metric")
+    recall = [
+        reference.recall_score(run["label"], np.where(run["logit"] >= 0, "covid", "normal"), pos_label="covid")
+        for _, run in val.groupby("seed")
+    ]
+    assert rows.loc["sensitivity", "val"] == pytest.approx(np.mean(recall))
+
+
+def test_which_class_is_misjudged_more_often_is_told_by_the_difference():
+    """Two intervals that overlap decide nothing."""
+    logits = np.repeat([1.0, -1, 1, -1], [136, 8, 6, 426])
+    predictions = pd.DataFrame({"label": np.repeat(["covid", "normal"], [144, 432]), "logit": logits})
+    rows = {row["metric"]: row for row in metric_rows(predictions, threshold=0.0, seed=1)}
+    sensitivity, specificity = rows["sensitivity"], rows["specificity"]
+    assert sensitivity["ci_high"] > specificity["ci_low"]
+    row = rows["sensitivity_less_specificity"]
+    assert row["value"] == pytest.approx(136 / 144 - 426 / 432)
+    (a, b), (c, d) = (binomtest(*counts).proportion_ci(method="wilson") for counts in ((136, 144), (426, 432)))
+    # Newcombe (1998), method 10.
+    first, second = 136 / 144, 426 / 432
+    low = row["value"] - np.hypot(first - a, d - second)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, row["value"] + np.hypot(b - first, second - c)))
+    assert row["ci_high"] < 0
 
 
 def test_held_out_models_that_err_alike_are_no_more_certain_than_one():

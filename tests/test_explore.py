@@ -82,6 +82,12 @@ def test_sizes(explored):
         assert row.sha256 == hashlib.sha256("".join(part["sha256"]).encode()).hexdigest()
 
 
+def test_copies_are_counted_within_a_split():
+    index = pd.DataFrame({"split": ["train", "train", "train", "val", "test", "test"], "group": list("aabacc")})
+    index = index.assign(width=60, height=70, sha256="0")
+    assert size_table(index)["copies"].tolist() == [2, 0, 2]
+
+
 @pytest.mark.parametrize(
     ("width", "height", "same"), [(60, 70, True), (61, 70, False), (60, 71, False)], ids=["same", "wider", "taller"]
 )
@@ -89,6 +95,7 @@ def test_same_size(width, height, same):
     """One image of train decides for train alone; the other splits may have sizes of their own."""
     index = pd.DataFrame({"split": ["train", "train", "val", "test"], "width": 60, "height": 70, "sha256": "0"})
     index.loc[0, ["width", "height"]] = width, height
+    index["group"] = ["a", "b", "c", "d"]
     index.loc[2, ["width", "height"]] = 100, 100
     assert size_table(index)["same_size"].tolist() == [same, True, True]
 

@@ -229,14 +229,20 @@ def training_batches(threads):
 
 def test_examples_keep_values_labels_and_files_together():
     examples = numbered(20)
-    subset = examples.subset(7, seed=1)
-    assert len(subset) == 7 and np.all(np.diff(subset.values) > 0)
-    assert np.array_equal(subset.files, subset.values.astype(str)) and np.array_equal(subset.labels, subset.values % 2)
-    assert np.array_equal(subset.values, examples.subset(7, seed=1).values)
-    assert not np.array_equal(subset.values, examples.subset(7, seed=2).values)
-    assert np.array_equal(examples.subset(50, seed=1).values, examples.values)
-    both = inputs.join(subset, examples)
-    assert len(both) == 27 and np.array_equal(both.files, both.values.astype(str))
+    drawn = examples.stratified(7, seed=1)
+    assert len(drawn) == 8 and np.all(np.diff(drawn.values) > 0) and drawn.labels.mean() == 0.5
+    assert np.array_equal(drawn.files, drawn.values.astype(str)) and np.array_equal(drawn.labels, drawn.values % 2)
+    assert np.array_equal(drawn.values, examples.stratified(7, seed=1).values)
+    assert not np.array_equal(drawn.values, examples.stratified(7, seed=2).values)
+    assert np.array_equal(examples.stratified(50, seed=1).values, examples.values)
+    both = inputs.join(drawn, examples)
+    assert len(both) == 28 and np.array_equal(both.files, both.values.astype(str))
+
+
+def test_a_rare_class_is_not_drawn_away():
+    examples = numbered(100)
+    rare = inputs.Examples(examples.values, (examples.values == 3).astype(np.float32), examples.files)
+    assert 3 in rare.stratified(10, seed=0).values
 
 
 # Normalisation and cache

@@ -160,6 +160,10 @@ def test_auc_interval_at_perfection_is_an_exact_bound(counts):
     assert intervals.auc_interval(labels, -labels) == pytest.approx((0, 1 - exact))
 
 
+def test_scores_that_are_all_the_same_say_nothing_of_an_auc():
+    assert intervals.auc_interval(np.repeat([0.0, 1.0], (50, 20)), np.zeros(70)) == (0, 1)
+
+
 def test_bootstrap_is_seeded():
     labels, logits = sample(1, ties=False)
     first, again, other = (intervals.bootstrap(labels, logits, metrics.auc, seed, resamples=50) for seed in (3, 3, 4))

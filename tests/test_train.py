@@ -411,7 +411,7 @@ def study_run(learning_rate):
     train, val = examples("transfer", 40, seed=0), examples("transfer", 20, seed=1)
     chosen = hyperparameters("transfer", learning_rate=learning_rate)
     run = fitting.study_run(transfer, chosen, train, val, SETTINGS, seed=1, epochs=3, name="cut, seed 1")
-    return *run, {"train": train.subset(20, SETTINGS["seed"]), "val": val}
+    return *run, {"train": train.stratified(20, SETTINGS["seed"]), "val": val}
 
 
 def test_a_run_of_a_study_is_scored_at_its_end():

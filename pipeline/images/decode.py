@@ -4,7 +4,7 @@ import io
 import re
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000
 # The limit above is checked before decoding, with a message of its own.
@@ -22,7 +22,7 @@ def decode(content):
     """Decode one image file.
 
     16-bit grey is scaled by 1/257 (the PNG specification's sample depth scaling), colour becomes luminance (ITU-R
-    601-2), transparency is laid over black.
+    601-2), transparency is laid over black; an image is turned as its EXIF orientation says.
 
     Args:
         content: bytes of the file.
@@ -43,18 +43,17 @@ def decode(content):
     if image.mode == "F":
         raise DecodeError("floating-point pixels, whose range no file states")
     was = {
-        "width": image.width,
-        "height": image.height,
         "mode": image.mode,
         "bit_depth": _bit_depth(image),
         "phantom": PHANTOM_KEY in image.info,
     }
     try:
-        return _grey(image), was
+        grey = _grey(image)
     except DecodeError:
         raise
     except Exception as error:
         raise DecodeError(f"cut short or damaged ({error})") from None
+    return grey, was | {"width": grey.shape[1], "height": grey.shape[0]}
 
 
 def _bit_depth(image):
@@ -63,6 +62,7 @@ def _bit_depth(image):
 
 
 def _grey(image):
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.float64)
         if values.min() < 0 or values.max() > 65535:
@@ -82,6 +82,7 @@ def resize(pixels, size):
 
 
 def as_mask(pixels, size):
-    """A mask (height, width) as uint8 (size, size) of 0 and 255: its nearest pixel, white from half the grey range."""
+    """A mask (height, width) as uint8 (size, size) of 0 and 255: its nearest pixel, white above half of its greatest
+    value, which is 255 in some files and 1 in others."""
     nearest = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
-    return np.where(np.asarray(nearest) >= 128, np.uint8(255), np.uint8(0))
+    return np.where(np.asarray(nearest) > pixels.max() / 2, np.uint8(255), np.uint8(0))

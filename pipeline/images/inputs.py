@@ -26,16 +26,14 @@ class Examples:
         return len(self.labels)
 
     def stratified(self, size, seed):
-        """`size` examples (or all, if there are fewer), the ratio of the classes kept, in the order of the index."""
+        """`size` examples (or all, if there are fewer), drawn once without replacement, in the order of the index.
+
+        The ratio of the classes is kept, but for a class so rare that none would be left of it: of that, one is.
+        """
         order = np.random.default_rng(seed).permutation(len(self))
         share = min(1.0, size / len(self))
         chosen = [order[self.labels[order] == label] for label in (0, 1)]
-        chosen = np.sort(np.concatenate([places[: round(share * len(places))] for places in chosen]))
-        return Examples(self.values[chosen], self.labels[chosen], self.files[chosen])
-
-    def subset(self, size, seed):
-        """`size` examples (or all, if there are fewer), drawn once without replacement, in the order of the index."""
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:size])
+        chosen = np.sort(np.concatenate([places[: max(1, round(share * len(places)))] for places in chosen]))
         return Examples(self.values[chosen], self.labels[chosen], self.files[chosen])
 
 

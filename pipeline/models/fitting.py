@@ -173,11 +173,12 @@ def class_weights(labels):
 
 
 def monitored(train, val, seed, plain):
-    """{name: Examples} that the history is computed on: val, and as many fixed, un-augmented train examples.
+    """{name: Examples} that the history is computed on: val, and as many fixed, un-augmented train examples, class
+    ratio kept.
 
     Where val is trained on too, a fifth of all.
     """
-    sets = {"train": train.subset(len(val) if val else len(train) // 5, seed)}
+    sets = {"train": train.stratified(len(val) if val else len(train) // 5, seed)}
     if val:
         sets["val"] = val
     return {name: (plain(examples.values), examples.labels) for name, examples in sets.items()}

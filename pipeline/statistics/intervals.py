@@ -24,7 +24,8 @@ def auc_interval(labels, scores, level=LEVEL):
     """Interval of an AUC: DeLong's variance on the logit scale, where it cannot pass 1.
 
     At an AUC of 1 (or 0) that variance is 0: then a one-sided exact bound (Clopper-Pearson with the smaller class's
-    size: the AUC at which so many pairs of independent images would all be in order with probability 1 - level).
+    size: the AUC at which so many pairs of independent images would all be in order with probability 1 - level). Where
+    it is 0 at another AUC, as with equal scores for all images, they tell nothing, and the interval is all of [0, 1].
     """
     area = metrics.auc(labels, scores)
     smaller = int(min(labels.sum(), (1 - labels).sum()))
@@ -33,7 +34,10 @@ def auc_interval(labels, scores, level=LEVEL):
         return bound, 1.0
     if area == 0:
         return 0.0, 1 - bound
-    error = np.sqrt(auc_variance(labels, scores)) / (area * (1 - area))
+    variance = auc_variance(labels, scores)
+    if variance == 0:
+        return 0.0, 1.0
+    error = np.sqrt(variance) / (area * (1 - area))
     z = norm.ppf((1 + level) / 2)
     return float(expit(logit(area) - z * error)), float(expit(logit(area) + z * error))
 

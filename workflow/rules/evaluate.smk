@@ -112,6 +112,7 @@ rule evaluate_compare:
     """Val against test for each model; baseline against fine-tuned on the same test images."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
+        thresholds="tables/evaluate/thresholds.csv",
         val_predictions=VAL_PREDICTIONS,
     output:
         val_test=shown("tables/evaluate/val_test.csv"),
@@ -124,7 +125,8 @@ rule evaluate_compare:
         code=code_of("pipeline.evaluate_compare"),
     shell:
         "python -m pipeline.evaluate_compare evaluate_compare --predictions {input.predictions} "
-        "--val-predictions {input.val_predictions} --val-test {output.val_test} --compare {output.compare} --log {log}"
+        "--thresholds {input.thresholds} --val-predictions {input.val_predictions} --val-test {output.val_test} "
+        "--compare {output.compare} --log {log}"
 
 
 rule evaluate_figures:
