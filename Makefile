@@ -21,7 +21,7 @@ settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))
   $(if $(WEIGHTS),$(call quoted,transfer={"weights": "$(call absolute,$(WEIGHTS))"}))
 overlay = --directory build/$(basename $(notdir $(firstword $(CONFIG)))) --configfile $(CONFIG)
 
-.PHONY: help setup report demo test lint format lock tex poppler
+.PHONY: help setup report demo test lint format lock tex poppler config
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -31,13 +31,14 @@ help: ## this list
 
 setup: .venv/.ready ## the environment .venv alone; what follows makes it too
 
-report: tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
+report: config tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
 	$(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))
 
 demo: tex build/demo/data/covid_xray.zip ## the article from generated phantoms: no data, no download, no medical meaning
 	$(snakemake) --directory build/demo --configfile config/demo.yaml
 
-test: tex poppler .venv/.ready ## the tests
+test: poppler .venv/.ready ## the tests
+	-@sh workflow/setup.sh tex
 	$(python) -m pytest
 
 lint: .venv/.ready ## the checks of style
@@ -65,3 +66,7 @@ build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
 
 tex poppler:
 	@sh workflow/setup.sh $@
+
+config:
+	@for file in $(CONFIG); do test -f "$$file" || { echo "CONFIG: no file $$file; expected an overlay of" \
+	  "config/config.yaml" >&2; exit 1; }; done

@@ -121,8 +121,9 @@ def find_images(archive, source, class_folders):
     images = found[found["kind"] == "images"]
     if images.empty:
         raise InputError(
-            f"{archive}: no images found; expected folders train/, val/ and test/, each with one folder a class "
-            f"({' and '.join(sorted(labels))}; dataset.classes names them), or these two alone"
+            f"{archive}: no images found, but {_places(others, set()) or 'nothing'}; expected folders train/, val/ and "
+            f"test/, each with one folder a class ({' and '.join(sorted(labels))}; dataset.classes names them), or "
+            "these two alone"
         )
     _check_once(archive, images)
     if others:

@@ -39,7 +39,7 @@ def started(*files):
         run(training)
     """
     options = [str(part) for pair in zip(("--backup", "--weights", "--history"), files, strict=True) for part in pair]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, "training", *options]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 

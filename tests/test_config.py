@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pipeline.models import resnet50v2
-from workflow.settings import check, chosen
+from workflow.settings import check, chosen, repeated
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -50,6 +50,17 @@ def schema_groups(node, definitions, group=""):
         yield group.removesuffix("."), node
         for name, child in node["properties"].items():
             yield from schema_groups(child, definitions, f"{group}{name}.")
+
+
+def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path):
+    """YAML takes the last, and with it drops all that the first one holds."""
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("dataset: {path: x.zip}\nseed: 1\ndataset:\n  image_size: 64\n  draw: null\n  image_size: 96\n")
+    assert list(repeated([overlay])) == [
+        f"dataset.image_size: found in lines 4 and 6 of {overlay}; expected once, with all that belongs to it",
+        f"dataset: found in lines 1 and 3 of {overlay}; expected once, with all that belongs to it",
+    ]
+    assert list(repeated((ROOT / "config").iterdir())) == []
 
 
 def test_shipped_configurations_are_valid():

@@ -201,7 +201,7 @@ def test_without_training_every_example_comes_once_in_order_as_it_is(batch_size)
 
 def test_batches_do_not_depend_on_the_number_of_threads():
     script = "from tests.test_images import *; print(training_batches(threads={}))"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     one, four = (
         subprocess.run(
             [sys.executable, "-c", script.format(threads)],

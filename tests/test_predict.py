@@ -36,7 +36,7 @@ def predict(folder, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.predict", *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         text=True,
         capture_output=True,
     )

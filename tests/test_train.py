@@ -104,7 +104,7 @@ def test_another_process_gives_the_same_bits_and_shows_on_a_terminal_how_far_it_
         from tests.test_train import fingerprint
         run(fingerprint, arguments=["fingerprint"])
     """
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ours, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 100))
     with subprocess.Popen(

@@ -1,9 +1,11 @@
 """The configuration: checked against the schema before anything runs, with messages that say what to change."""
 
+import contextlib
 import difflib
 import json
 import math
 import os
+from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
@@ -40,6 +42,24 @@ def check(config, schema_file):
         *_layer_lines(config),
         *_space_lines(config, schema),
     ]
+
+
+def repeated(files):
+    """Keys that stand twice in one of the configuration's files, a line each: YAML takes the last without a word."""
+    for file in files:
+        # One that is JSON and no YAML, such as with tabs, was read all the same.
+        with contextlib.suppress(yaml.YAMLError):
+            yield from _repeated(yaml.compose(Path(file).read_text(encoding="utf-8")), "", file)
+
+
+def _repeated(node, key, file):
+    lines = {}
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        lines.setdefault(_join(key, name.value), []).append(str(name.start_mark.line + 1))
+        yield from _repeated(value, _join(key, name.value), file)
+    for name, places in lines.items():
+        if len(places) > 1:
+            yield f"{name}: found in lines {' and '.join(places)} of {file}; expected once, with all that belongs to it"
 
 
 def chosen(config, *keys):

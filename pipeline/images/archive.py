@@ -144,7 +144,7 @@ def open_source(path):
 def missing(path):
     """What to tell a user whose data set is not at `path`: where one can come from."""
     return (
-        f"dataset.path: no data at {path}. It can come from "
+        f"dataset.path: no data at {path.absolute()}. It can come from "
         "(1) the course: covid_xray.zip with {train,val,test}/{covid,normal}/ inside, named by "
         "`make report DATA=path/to/covid_xray.zip` or put at data/covid_xray.zip; "
         "(2) the COVID-19 Radiography Database's own download, as it is; "

@@ -44,7 +44,7 @@ def escape(text):
             name = unicodedata.name(character, "a control character")
             raise InputError(
                 f"{text[:60]!r}: the article's fonts have no {character!r} (U+{ord(character):04X}, {name}); "
-                "write it in Latin letters"
+                "write it in other letters, Latin ones with common accents or none"
             )
     text = "".join(ESCAPED.get(character, character) for character in text)
     # -- and ,, would become a dash and a quotation mark.

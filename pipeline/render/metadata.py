@@ -1,5 +1,7 @@
 """report/metadata.yaml: who wrote the article and about which data, as texts ready for TeX."""
 
+import re
+
 import yaml
 
 from pipeline.command import InputError
@@ -17,26 +19,50 @@ KEYS = {
     "generative_ai": str,
 }
 PLACEHOLDER = "(placeholder)"
+# A text without quotes, and behind it a comment.
+COMMENTED = re.compile(r"^\s*(?:- )?(\w+): +(?![\"'])[^#\n]*\s#", re.MULTILINE)
 
 
 def read(file):
     """The metadata: a dict of Tex, in which what is still a placeholder is marked.
 
     Raises:
-        InputError: not YAML, a key missing or unknown, a value of another type, a character no font has; all with
-            the file and the key.
+        InputError: what `load` raises; a key missing or unknown, a value of another type, a character no font has;
+            all with the file and the key.
     """
+    found = load(file)
     try:
-        return _checked(yaml.safe_load(file.read_text()), KEYS, "")
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: not YAML ({error})") from None
+        return _checked(found, KEYS, "")
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
 
+def load(file):
+    """The metadata as written: texts, in lists and dicts. None becomes a number, which would lose the 0 of group 07.
+
+    Raises:
+        InputError: no such file, no UTF-8, no YAML; or a text that would end at a #.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        found = yaml.load(text, yaml.BaseLoader)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; expected the file that the project comes with") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not in UTF-8; save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        place = f"{file}, line {error.problem_mark.line + 1}"
+        raise InputError(f"{place}: not YAML ({error.problem}); put each text in quotes") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+    if lost := COMMENTED.search(text):
+        raise InputError(f"{file}: {lost[1]}: what follows # is a comment to YAML; put the text in quotes")
+    return found
+
+
 def placeholders(file):
     """The keys of the metadata in which something is still to be filled in."""
-    return [key for key, text in _texts(yaml.safe_load(file.read_text()), "") if PLACEHOLDER in text]
+    return [key for key, text in _texts(load(file), "") if PLACEHOLDER in text]
 
 
 def _texts(value, key):
@@ -47,22 +73,25 @@ def _texts(value, key):
         for place, item in enumerate(value, start=1):
             yield from _texts(item, f"{key}[{place}]")
     else:
-        yield key, str(value)
+        yield key, value
 
 
 def _checked(value, expected, key):
     if expected is str:
-        # A group's number, unquoted, is an int to YAML.
-        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        if not isinstance(value, str) or value == "":
             raise InputError(f"{key}: found {value!r}; expected a text")
-        return _text(str(value), key)
+        return _text(value, key)
     if isinstance(expected, list):
         if not isinstance(value, list) or not value:
             raise InputError(f"{key}: found {value!r}; expected a list with one item or more")
         return [_checked(item, expected[0], f"{key}[{place}]") for place, item in enumerate(value, start=1)]
-    if not isinstance(value, dict) or value.keys() != expected.keys():
-        found = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)
-        raise InputError(f"{key or 'the file'}: found {found}; expected the keys {', '.join(expected)}")
+    where = key or "the file"
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: found {value!r}; expected the keys {', '.join(expected)}")
+    for name in [*value, *expected]:
+        if (name in value) != (name in expected):
+            wrong = "missing" if name in expected else "unknown"
+            raise InputError(f"{where}: {wrong} key {name}; expected the keys {', '.join(expected)}")
     return {name: _checked(value[name], expected[name], f"{key}.{name}".lstrip(".")) for name in expected}
 
 

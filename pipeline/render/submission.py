@@ -10,9 +10,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import yaml
-
 from pipeline.command import InputError, log, run
+from pipeline.render.metadata import load
 
 # The earliest date that a zip file can hold, so that the same files give the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -66,7 +65,7 @@ def submission(pdf: Path, metadata: Path, results: list[Path], root: Path, folde
     Raises:
         InputError: the group cannot stand in the name of a file.
     """
-    group = str(yaml.safe_load(metadata.read_text())["group"])
+    group = load(metadata)["group"]
     if not re.fullmatch(r"[\w-]+", group):
         raise InputError(f"{metadata}: group: found {group!r}; expected letters and digits, for the names of the files")
     folder.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,8 @@ def test_the_html_report_shows_every_figure_and_table_and_needs_no_network(built
 
 def test_no_data_is_said_before_anything_runs(checkout, tmp_path):
     output = Build(checkout, tmp_path).snakemake("--cores", "2", check=False)
-    for hint in ("no data at data/covid_xray.zip", "make report DATA=", "Radiography Database", "make demo"):
+    place = f"no data at {tmp_path / 'data/covid_xray.zip'}"
+    for hint in (place, "make report DATA=", "Radiography Database", "make demo"):
         assert hint in output
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
@@ -68,7 +69,7 @@ def test_no_data_is_said_before_anything_runs(checkout, tmp_path):
 def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):
     output = Build(checkout, tmp_path).snakemake("--cores", "2", "--config=training={epoch: 3}", check=False)
     assert "training.epoch: unknown key" in output
-    assert "did you mean training.epochs?" in output
+    assert output.splitlines()[-1].endswith("did you mean training.epochs?")
     assert "Traceback" not in output
 
 

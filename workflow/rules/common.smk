@@ -12,17 +12,20 @@ STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 
-problems = settings.check(config, ROOT / "workflow/schemas/config.schema.yaml")
+problems = [
+    *settings.repeated(workflow.configfiles),
+    *settings.check(config, ROOT / "workflow/schemas/config.schema.yaml"),
+]
 if problems:
-    raise WorkflowError("The configuration is not valid:", *problems)
+    # An exception is shown with more lines, after these.
+    sys.exit("\n".join(["The configuration is not valid:", *problems]))
 
 # Several rules state it, and each asks for it anew.
 archive_digest = functools.cache(archive.digest)
 
 # Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory.
-# TensorFlow's C++ side would report every missing accelerator.
 INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))} TF_CPP_MIN_LOG_LEVEL=3; ")
+shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))}; ")
 
 
 def chosen(*keys):
@@ -142,7 +145,7 @@ def absent(message, made):
 
 def found(path):
     """`path`, relative to the folder of this build or, if it is not there, to the checkout."""
-    path = Path(path)
+    path = Path(path).expanduser()
     return path if path.exists() or not (ROOT / path).exists() else ROOT / path
 
 
