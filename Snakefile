@@ -1,6 +1,7 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
 import functools
+import gc
 import hashlib
 import json
 import re
@@ -14,6 +15,8 @@ min_version("9.25")
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
+# What Snakemake has loaded stays: garbage collection need not look at it again, which took a quarter of a second.
+gc.freeze()
 
 
 configfile: str(ROOT / "config/config.yaml")

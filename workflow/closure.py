@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "pipeline"
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_of(*modules):
@@ -31,19 +32,30 @@ def code_of(*modules):
 
 @cache
 def _read(module):
-    tree = ast.parse(_file_of(module).read_text())
     imports = _parents(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports += [name.name for name in node.names if _is_local(name.name)]
-        elif isinstance(node, ast.ImportFrom):
-            base = _resolve(module, node)
-            if _is_local(base):
-                imports.append(base)
-                # `from package import x`: x is a module of the package, or a name inside it.
-                imports += [f"{base}.{name.name}" for name in node.names if _find(f"{base}.{name.name}")]
-    _strip_docstrings(tree)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12], imports
+    content = _plain(ast.parse(_file_of(module).read_text()), module, imports)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12], imports
+
+
+def _plain(node, module, imports):
+    """A syntax tree as nested tuples without docstrings, by one walk that also gathers the imports of the package."""
+    if isinstance(node, list):
+        return [_plain(part, module, imports) for part in node]
+    if not isinstance(node, ast.AST):
+        return node
+    if isinstance(node, ast.Import):
+        imports += [name.name for name in node.names if _is_local(name.name)]
+    elif isinstance(node, ast.ImportFrom):
+        base = _resolve(module, node)
+        if _is_local(base):
+            imports.append(base)
+            # `from package import x`: x is a module of the package, or a name inside it.
+            imports += [f"{base}.{name.name}" for name in node.names if _find(f"{base}.{name.name}")]
+    parts = node.__dict__
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        parts = parts | {"body": node.body[1:]}
+    # Whether a name is read or set follows from where it stands.
+    return type(node).__name__, [_plain(parts.get(name), module, imports) for name in node._fields if name != "ctx"]
 
 
 def _is_local(module):
@@ -74,11 +86,3 @@ def _file_of(module):
     if not file:
         raise ModuleNotFoundError(f"{module}: no such module below {ROOT / PACKAGE}")
     return file
-
-
-def _strip_docstrings(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
-            node.body = node.body[1:] or [ast.Pass()]

@@ -31,7 +31,7 @@ def check(config, schema_file):
         list of str, empty where the configuration is valid.
     """
     with open(schema_file) as file:
-        schema = yaml.safe_load(file)
+        schema = yaml.load(file, yaml.CSafeLoader)
     schema = _inlined(schema, schema["$defs"])
     errors = sorted(Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     lines = [line for error in errors for line in _lines(error, schema)]
@@ -49,7 +49,7 @@ def repeated(files):
     for file in files:
         # One that is JSON and no YAML, such as with tabs, was read all the same.
         with contextlib.suppress(yaml.YAMLError):
-            yield from _repeated(yaml.compose(Path(file).read_text(encoding="utf-8")), "", file)
+            yield from _repeated(yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.CSafeLoader), "", file)
 
 
 def _repeated(node, key, file):
