@@ -73,6 +73,6 @@ def spread(values):
 def print_table(measured, unit):
     """Median and range of each alternative, and as many times the first one, ratios taken within a turn."""
     reference = next(iter(measured.values()))
-    print(f"{'':36}{unit:28}times the first")
+    print(f"{'':36}{unit:34}times the first")
     for name, values in measured.items():
-        print(f"{name:36}{spread(values):28}{spread(ratios(values, reference))}")
+        print(f"{name:36}{spread(values):34}{spread(ratios(values, reference))}")

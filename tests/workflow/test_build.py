@@ -5,6 +5,8 @@ import re
 import shutil
 
 import pandas as pd
+import pytest
+from scipy.integrate import trapezoid
 
 from tests.workflow.conftest import Build, build_anew
 
@@ -99,3 +101,12 @@ def leads_to(edges):
     while further := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
         edges = edges | further
     return edges
+
+
+def test_areas_under_the_deletion_curves_are_those_of_their_table(built):
+    for model in ("baseline", "transfer"):
+        curves = pd.read_csv(built.folder / f"tables/gradcam/{model}_deletion.csv")
+        checks = pd.read_csv(built.folder / f"tables/gradcam/{model}_trust.csv").set_index("check")["value"]
+        for order, curve in curves.groupby("order"):
+            area = trapezoid(curve["probability"], curve["deleted"])
+            assert checks[f"deletion, {order} first"] == pytest.approx(area, abs=1e-6)
