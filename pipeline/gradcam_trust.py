@@ -58,6 +58,7 @@ def gradcam_trust(
         checks["two seeds"] = rank_correlations(first, second)
         # What alone makes maps alike that explain different images.
         checks["two seeds, other image"] = rank_correlations(first, np.roll(second, 1, axis=0))
+        checks["two seeds, less other image"] = checks["two seeds"] - checks["two seeds, other image"]
     for name, part in {"last layers": 0.0, "half of the layers": 0.5, "all layers": 1.0}.items():
         shuffle_weights(network, part, seed)
         shuffled = explain.heat(explain.signed_maps(network, layer, images)[0], covid)
