@@ -398,7 +398,7 @@ def test_all_eight_types_are_answered_with_how_it_is_known(tmp_path):
     assert (
         table.loc["L1.4", "answer"].startswith("no: ") and "1 near pairs of 4 images" in table.loc["L1.4", "evidence"]
     )
-    assert table.loc["L2", "answer"] == "yes: each suffices: border alone"
+    assert table.loc["L2", "answer"] == "yes, enough for a high score: border alone"
     assert table.loc["L3.2", "answer"] == "open: the films name no patients"
     assert table.notna().all(axis=None)
 
@@ -422,7 +422,9 @@ def test_controls_without_a_flag_or_a_ratio_leave_features_open(tmp_path):
     assert undefined["evidence"].endswith("none")
 
 
-@pytest.mark.parametrize("region, answer", [("lungs", "yes: each suffices: blanked"), ("central region", "not found")])
+@pytest.mark.parametrize(
+    "region, answer", [("lungs", "yes, enough for a high score: blanked"), ("central region", "not found")]
+)
 def test_around_a_central_region_parts_of_the_lungs_are_left(tmp_path, region, answer):
     controls = pd.DataFrame(
         {"name": ["blanked", "border"], "region": region, "blind": True, "ratio": [0.9, 0.5], "flagged": [True, False]},

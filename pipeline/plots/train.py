@@ -19,12 +19,13 @@ def draw_history(table, file):
     """Unweighted cross-entropy and AUC against the epoch; where val is held out, its curves beside those of train,
     sensitivity and specificity at probability 0.5, and the epoch of the lowest val cross-entropy."""
     held_out = "val_loss" in table
+    splits = {"train": "train", "val": "val"} if held_out else {"train": "train and val"}
     drawing, axes = figure(COLUMN, 2.5 if held_out else 1.6, 2 if held_out else 1, 2, sharex=True, squeeze=False)
     marker = "o" if len(table) < 10 else None
     for axis, (metric, label) in zip(axes.flat, LABELS.items(), strict=False):
-        for name in ("train", "val") if held_out else ("train",):
+        for name, split in splits.items():
             scores = table[f"{name}_{metric}"]
-            axis.plot(table["epoch"], scores, color=COLOURS[name], marker=marker, ms=2, label=name)
+            axis.plot(table["epoch"], scores, color=COLOURS[name], marker=marker, ms=2, label=split)
         if held_out and table["val_loss"].notna().any():
             turn = table.loc[table["val_loss"].idxmin(), "epoch"]
             axis.axvline(turn, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="lowest val")
