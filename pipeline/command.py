@@ -29,7 +29,7 @@ def run(*commands, arguments=None):
     parser = argparse.ArgumentParser(description=inspect.getmodule(commands[0]).__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
-        options = subparsers.add_parser(command.__name__.rstrip("_"), help=inspect.getdoc(command).splitlines()[0])
+        options = subparsers.add_parser(command.__name__, help=inspect.getdoc(command).splitlines()[0])
         options.set_defaults(command=command)
         options.add_argument("--log", type=Path)
         for name, parameter in inspect.signature(command, eval_str=True).parameters.items():

@@ -1,6 +1,7 @@
 """evaluate: test results with their uncertainty, from predictions that were made once (pipeline.predict_test).
 
-Reads   results/evaluate/MODEL_logits.csv and the ledger; tables/evaluate/thresholds.csv.
+Reads   results/evaluate/MODEL_logits.csv and the ledger; tables/evaluate/thresholds.csv; the cache and index of test,
+        for the images to be shown alone.
 Writes  tables/evaluate/test_predictions.csv, test_metrics.csv, confusion.csv, curves.csv, ledger.csv; samples.csv and
         results/evaluate/samples.npz, the images to be shown.
 """
@@ -100,7 +101,7 @@ def metric_rows(predictions, threshold, seed):
     difference = comparisons.independent(shares["specificity"], shares["sensitivity"])
     yield row("sensitivity_less_specificity", *difference)
     for metric, function in {
-        "average_precision": metrics.average_precision,
+        "average_precision": curves.average_precision,
         "brier": calibration.brier,
         **{
             name: lambda y, z, of=of: of(y, z >= threshold)

@@ -45,8 +45,9 @@ def backbone(weights: list[Path], settings: dict, model_file: Path):
     """The frozen backbone, cut at transfer.output_layer, with its weights; none given: random ones from the seed."""
     import keras
 
-    from pipeline.models import fitting, pretrained
+    from pipeline.models import fitting, pretrained, runtime
 
+    runtime.start(settings["compute"])
     keras.utils.set_random_seed(settings["seed"])
     network = pretrained.build(settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
     for file in weights:

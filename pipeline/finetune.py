@@ -1,6 +1,7 @@
 """finetune: the transfer model, unfrozen and trained end to end at a small learning rate; kept or rejected.
 
-Reads   results/train/transfer.keras and a held-out model; the caches of train and val.
+Reads   results/train/transfer.keras and a held-out model, tables/train/transfer_model.csv and
+        tables/tune/transfer_best.csv; the caches of train and val.
 Writes  results/finetune/transfer.keras (the unchanged model if rejected), ahead.npz and transfer_heldout.keras;
         tables/finetune/attempts.csv, history.csv, model.csv; heldout_history.csv, val_predictions.csv;
         results/finetune/final_cost.csv and heldout_cost.csv. In a history, epoch 0 is the model as it came.

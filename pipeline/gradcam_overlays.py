@@ -14,11 +14,12 @@ import pandas as pd
 from pipeline.command import run
 from pipeline.images.archive import open_source
 from pipeline.images.decode import decode
-from pipeline.models import explain
+from pipeline.models import explain, runtime
 
 
-def gradcam_overlays(archive: Path, samples: Path, maps: Path, overlays: Path):
+def gradcam_overlays(archive: Path, samples: Path, maps: Path, settings: dict, overlays: Path):
     """Decode the images that are shown, enlarge their maps to them, and lay these over them."""
+    runtime.start(settings["compute"])
     source, heat, arrays = open_source(archive), np.load(maps)["heat"], {}
     places = {file: place for place, file in enumerate(pd.read_csv(samples)["file"])}
     # In the archive's order: a compressed tar can only be read forwards.

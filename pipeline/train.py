@@ -74,7 +74,8 @@ def heldout(
     They are the networks that confirmed it: `tune` has trained them with early stopping from these very seeds.
 
     Args:
-        networks, confirmed, histories: of every candidate: CANDIDATE_seedSEED.keras; a row a run; a row an epoch.
+        networks, confirmed, histories: of every candidate: MODEL_candidateCANDIDATE_seedSEED.keras; a row a run; a row
+            an epoch.
     """
     runtime.start(settings["compute"])
     module = fitting.module_of(model)

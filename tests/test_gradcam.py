@@ -456,6 +456,7 @@ def test_every_test_image_is_explained_and_the_shown_ones_at_their_own_size(tmp_
         archive=tmp_path / "archive",
         samples=files["samples"],
         maps=files["shown_maps"],
+        settings={"compute": {"threads": 2}},
         overlays=tmp_path / "overlays.npz",
     )
     arrays, shown = np.load(tmp_path / "overlays.npz"), pd.read_csv(files["samples"])

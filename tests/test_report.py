@@ -1180,8 +1180,8 @@ def is_text(node):
             r"and a specificity of \num{0.93} (baseline, mean over \num{3} runs), and",
             r"\num{0.93} (transfer model).",
             r"on \num{2688} images, and in the end on \num{576} more that served to choose",
-            r"\num{65536} bytes with sides of 224 pixels (\num{13} seconds at least for an epoch of these runs), "
-            r"\num{65536} bytes with sides of 64 pixels (\num{2.2} seconds",
+            r"with sides of 224 pixels an image takes \num{65536} bytes in single precision and an epoch of these runs "
+            r"at least \num{13} seconds, 64 pixels \num{65536} and \num{2.2} (",
             r"adam \num{0.003}, sgd \num{0.03}, rmsprop \num{0.001})",
             "the backbone is then unfrozen, but for",
             "the transfer model (",

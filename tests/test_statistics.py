@@ -6,7 +6,7 @@ from scipy.special import expit
 from scipy.stats import binomtest, norm
 from sklearn import metrics as reference
 
-from pipeline.statistics import intervals, metrics, tests, verdicts
+from pipeline.statistics import curves, intervals, metrics, tests, verdicts
 
 
 def sample(seed, ties, n=80):
@@ -29,7 +29,7 @@ SAMPLES = pytest.mark.parametrize(
 def test_ranking_metrics(labels, logits):
     assert metrics.auc(labels, logits) == pytest.approx(reference.roc_auc_score(labels, logits))
     expected = reference.average_precision_score(labels, logits)
-    assert metrics.average_precision(labels, logits) == pytest.approx(expected)
+    assert curves.average_precision(labels, logits) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -173,10 +173,10 @@ def class_weights(labels):
 
 
 def monitored(train, val, seed, plain):
-    """{name: Examples} that the history is computed on: val, and as many fixed, un-augmented train examples, class
-    ratio kept.
+    """{name: (what the network takes, labels)} that the history is computed on.
 
-    Where val is trained on too, a fifth of all.
+    These are val and as many fixed, un-augmented train examples, class ratio kept; where val is trained on too, a fifth
+    of all.
     """
     sets = {"train": train.stratified(len(val) if val else len(train) // 5, seed)}
     if val:

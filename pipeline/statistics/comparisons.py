@@ -18,7 +18,7 @@ def mcnemar(first, second):
     return float(binomtest(int((first & ~second).sum()), discordant).pvalue) if discordant else 1.0
 
 
-def paired_shares(first, second, level=LEVEL):
+def paired_shares(first, second):
     """Difference of two shares of the same images, second less first, with Tango's (1998) score interval.
 
     Args:
@@ -28,7 +28,7 @@ def paired_shares(first, second, level=LEVEL):
         difference, (low, high), in [-1, 1].
     """
     n, gained, lost = len(first), int((second & ~first).sum()), int((first & ~second).sum())
-    z = norm.ppf((1 + level) / 2)
+    z = norm.ppf((1 + LEVEL) / 2)
 
     def score(difference):
         # The likelihood is greatest, given the difference, with this probability of "lost" (Tango, equation 3).
@@ -46,7 +46,7 @@ def paired_shares(first, second, level=LEVEL):
     return observed, (float(low), float(high))
 
 
-def paired_aucs(labels, first, second, level=LEVEL):
+def paired_aucs(labels, first, second):
     """Difference of two AUCs on the same images, second less first (DeLong et al. 1988).
 
     Where the variance is 0, as with two AUCs of 1, the interval is that of `independent`, which then is too wide.
@@ -62,7 +62,7 @@ def paired_aucs(labels, first, second, level=LEVEL):
     if error == 0:
         areas = [(metrics.auc(labels, scores), intervals.auc_interval(labels, scores)) for scores in (first, second)]
         return *independent(*areas), 1.0 if difference == 0 else 0.0
-    half = norm.ppf((1 + level) / 2) * error
+    half = norm.ppf((1 + LEVEL) / 2) * error
     low, high = max(-1.0, difference - half), min(1.0, difference + half)
     return difference, (float(low), float(high)), float(2 * norm.sf(abs(difference) / error))
 

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves with pointwise bands."""
+"""ROC and precision-recall curves with pointwise bands, and the average precision."""
 
 import numpy as np
 import pandas as pd
@@ -26,10 +26,16 @@ def _steps(labels, logits):
     """Shares of false alarms, sensitivities and precisions, from no image called covid to all of them."""
     order = np.argsort(-logits, kind="stable")
     last_of_ties = np.append(np.diff(logits[order]) != 0, True)
-    hits, misses = (np.append(0, np.cumsum(labels[order] == label)[last_of_ties]) for label in (1, 0))
-    precision = hits / np.maximum(hits + misses, 1)
+    true, false = (np.append(0, np.cumsum(labels[order] == label)[last_of_ties]) for label in (1, 0))
+    precision = true / np.maximum(true + false, 1)
     precision[0] = precision[1]  # of no image: as with the first ones
-    return misses / misses[-1], hits / hits[-1], precision
+    return false / false[-1], true / true[-1], precision
+
+
+def average_precision(labels, logits):
+    """Sum of precisions at each positive weighted by the step in recall, ties taken together; no threshold enters."""
+    _, recall, precision = _steps(labels, logits)
+    return float(np.sum(np.diff(recall) * precision[1:]))
 
 
 def bands(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):

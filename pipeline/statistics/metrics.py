@@ -40,13 +40,3 @@ def auc(labels, scores):
     ranks = rankdata(scores)
     count = positive.sum()
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(labels) - count)))
-
-
-def average_precision(labels, logits):
-    """Sum of precisions at each positive weighted by the step in recall, ties taken together; no threshold enters."""
-    order = np.argsort(-logits, kind="stable")
-    hits = np.cumsum(labels[order])
-    last_of_ties = np.append(np.diff(logits[order]) != 0, True)
-    precision = (hits / np.arange(1, len(hits) + 1))[last_of_ties]
-    recall = (hits / hits[-1])[last_of_ties]
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))

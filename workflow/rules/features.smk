@@ -31,10 +31,11 @@ rule backbone:
     benchmark:
         "results/benchmarks/backbone.tsv"
     priority: 100
+    threads: config["compute"]["threads"]
     params:
         weights=weights_path,
         content=weights_digest,
-        settings=chosen("seed", "dataset.image_size", "transfer.output_layer"),
+        settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.output_layer"),
         code=code_of("pipeline.features", "pipeline.models.pretrained"),
     shell:
         "python -m pipeline.features backbone --weights {params.weights:q} --settings {params.settings:q} "

@@ -1,4 +1,11 @@
-FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune"]
+FINETUNE_SETTINGS = [
+    "seed",
+    "compute",
+    "augmentation",
+    "finetune.unfreeze_from",
+    "finetune.learning_rate",
+    "finetune.drop",
+]
 FINETUNE_HELDOUT = heldout_models("transfer")[0]
 
 
@@ -31,7 +38,7 @@ rule finetune:
     priority: 3
     threads: config["compute"]["threads"]
     params:
-        settings=chosen(*FINETUNE_SETTINGS),
+        settings=chosen(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
         backups="results/backups/finetune/final",
         code=code_of("pipeline.finetune"),
     shell:
@@ -61,6 +68,7 @@ rule finetune_ahead:
     priority: 3
     threads: config["compute"]["threads"]
     params:
+        # The seeds, which are not read here, too: a backup is taken up where all settings are the same.
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backups="results/backups/finetune/ahead",
         code=code_of("pipeline.finetune"),
@@ -81,7 +89,7 @@ rule finetune_heldout:
         val_index="tables/data/index_val.csv",
         best="tables/tune/transfer_best.csv",
         attempts="tables/finetune/attempts.csv",
-        # All that it depends on is an input or parameter here as well.
+        # All that it depends on is an input or parameter here as well, or comes with the attempts.
         finished=ancient("results/finetune/ahead.npz"),
     output:
         model="results/finetune/transfer_heldout.keras",

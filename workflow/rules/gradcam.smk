@@ -52,13 +52,15 @@ rule gradcam_overlays:
         "results/logs/gradcam_overlays.log",
     benchmark:
         "results/benchmarks/gradcam_overlays.tsv"
+    threads: config["compute"]["threads"]
     params:
         archive=dataset_path,
         content=dataset_digest,
+        settings=chosen("compute.threads"),
         code=code_of("pipeline.gradcam_overlays"),
     shell:
         "python -m pipeline.gradcam_overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
-        "--maps {input.maps} --overlays {output} --log {log}"
+        "--maps {input.maps} --settings {params.settings:q} --overlays {output} --log {log}"
 
 
 rule gradcam_trust:
@@ -78,7 +80,7 @@ rule gradcam_trust:
         "results/benchmarks/gradcam_trust_{model}.tsv"
     threads: config["compute"]["threads"]
     params:
-        settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer"),
+        settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer.{model}"),
         code=code_of("pipeline.gradcam_trust"),
     shell:
         "python -m pipeline.gradcam_trust gradcam_trust --model {wildcards.model} --explained {input.explained[0]} "

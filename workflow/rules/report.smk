@@ -125,7 +125,6 @@ rule report_configuration:
             "tune.epochs",
             "finetune",
             "ablate",
-            "audit",
         ),
         code=code_of("pipeline.render.configuration"),
     shell:
