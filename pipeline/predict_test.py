@@ -1,6 +1,6 @@
 """predict_test: the one look at the test split for each final model. It belongs to the stage evaluate.
 
-A module of its own, with little behind it, so that no edit of a metric makes a new look necessary.
+A module of its own, so that no edit of what is made of the predictions makes a new look necessary.
 
 Reads   a final model; the cache of test.
 Writes  results/evaluate/MODEL_logits.csv, and one line in the ledger results/evaluate/ledger.csv, which no rule owns
