@@ -208,32 +208,47 @@ def test_pyenv_shim_without_its_version_is_passed_over(make, stand_in, with_tex,
     assert "-m venv .venv" in (calls / "pyenv").read_text()
 
 
-def snakemake_arguments(calls):
+def python_arguments(calls):
     return (calls / "python").read_text().splitlines()
 
 
 def test_paths_stay_whole_and_become_absolute(make, with_uv, with_tex, checkout, calls, tmp_path):
     assert make("report", "DATA=my data/it's x.zip", "WEIGHTS=~/my weights.h5", "CORES=3").returncode == 0
-    assert snakemake_arguments(calls) == [
+    assert python_arguments(calls) == [
         *["-m", "snakemake", "--cores", "3", "--rerun-incomplete", "--config"],
         f'dataset={{"path": "{checkout}/my data/it\'s x.zip"}}',
         f'transfer={{"weights": "{tmp_path}/home/my weights.h5"}}',
     ]
     assert make("report", "DATA=/some where/x.zip").returncode == 0
-    assert snakemake_arguments(calls)[-1] == 'dataset={"path": "/some where/x.zip"}'
+    assert python_arguments(calls)[-1] == 'dataset={"path": "/some where/x.zip"}'
 
 
 def test_without_variables_the_build_is_plain_snakemake(make, with_uv, with_tex, calls):
     assert make("report").returncode == 0
-    assert snakemake_arguments(calls) == ["-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
+    assert python_arguments(calls) == ["-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
 
 
-def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, calls):
+def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, checkout, calls):
+    (checkout / "config").mkdir()
+    for overlay in ("config/quick.yaml", "mine.yaml"):
+        (checkout / overlay).touch()
     assert make("report", "CONFIG=config/quick.yaml mine.yaml").returncode == 0
-    assert snakemake_arguments(calls) == [
+    assert python_arguments(calls) == [
         *["-m", "snakemake", "--cores", "all", "--rerun-incomplete", "--directory", "build/quick"],
         *["--configfile", "config/quick.yaml", "mine.yaml"],
     ]
+
+
+def test_an_overlay_that_is_not_there_is_named(make, with_uv, with_tex, calls):
+    done = make("report", "CONFIG=mine.yaml")
+    assert done.returncode and "CONFIG: no file mine.yaml; expected an overlay of" in done.stderr
+    assert not (calls / "python").exists()
+
+
+def test_tests_run_without_tex(make, with_uv, calls):
+    done = make("test")
+    assert done.returncode == 0 and "TeX lacks latexmk" in done.stderr
+    assert python_arguments(calls) == ["-m", "pytest"]
 
 
 def test_demo_builds_from_phantoms_in_a_folder_of_its_own(make, with_uv, with_tex, checkout, calls):
@@ -241,7 +256,7 @@ def test_demo_builds_from_phantoms_in_a_folder_of_its_own(make, with_uv, with_te
     (checkout / "tests/phantoms.py").touch()
     assert "-m tests.phantoms build/demo/data/covid_xray.zip" in make("--dry-run", "demo").stdout
     assert make("demo").returncode == 0
-    assert snakemake_arguments(calls)[5:] == ["--directory", "build/demo", "--configfile", "config/demo.yaml"]
+    assert python_arguments(calls)[5:] == ["--directory", "build/demo", "--configfile", "config/demo.yaml"]
 
 
 def test_missing_tex_is_installed_as_root_on_debian(make, with_uv, stand_in, calls, tmp_path):
@@ -282,7 +297,7 @@ def test_missing_poppler_stops_no_test(make, with_uv, with_tex, stand_in, calls)
     stand_in("id", "echo 1000")
     result = make("test")
     assert result.returncode == 0 and "skipped" in result.stdout
-    assert snakemake_arguments(calls) == ["-m", "pytest"]
+    assert python_arguments(calls) == ["-m", "pytest"]
 
 
 def test_missing_archive_is_told_through_make(checkout, make, with_uv, with_tex, tmp_path):
