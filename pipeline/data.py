@@ -120,8 +120,9 @@ def find_images(archive, source, class_folders):
         found = found[found["split"].notna()]
     images = found[found["kind"] == "images"]
     if images.empty:
+        there = f", but {_places(others, set())}" if others else ""
         raise InputError(
-            f"{archive}: no images found, but {_places(others, set()) or 'nothing'}; expected folders train/, val/ and "
+            f"{archive}: no images found{there}; expected folders train/, val/ and "
             f"test/, each with one folder a class ({' and '.join(sorted(labels))}; dataset.classes names them), or "
             "these two alone"
         )

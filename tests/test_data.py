@@ -308,7 +308,7 @@ def test_member_names_that_lead_out(contents, tmp_path, name):
 @pytest.mark.parametrize(
     ("removed", "kept", "absent"),
     [
-        ("", [], "no images found, but nothing; expected folders train/"),
+        ("", [], "no images found; expected folders train/"),
         ("", ["phantoms/train/", "phantoms/positive/a.png"], "no images found, but phantoms/positive/; expected"),
         ("val/covid", [], "no images in val/covid"),
         ("val/covid", ["phantoms/val/covid/"], "no images in val/covid"),

@@ -28,7 +28,8 @@ class Examples:
     def stratified(self, size, seed):
         """`size` examples (or all, if there are fewer), drawn once without replacement, in the order of the index.
 
-        The ratio of the classes is kept, but for a class so rare that none would be left of it: of that, one is.
+        The ratio of the classes is kept, so that it may be one more or less, but for a class so rare that none would be
+        left of it: of that, one is.
         """
         order = np.random.default_rng(seed).permutation(len(self))
         share = min(1.0, size / len(self))
