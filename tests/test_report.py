@@ -691,6 +691,7 @@ def test_filters(tmp_path, raw, expression, tex, shown):
         ("0.01", "-1e-17", "0.02", "0.010 0.000 0.020"),
         ("0.0002", "-0.05", "0.05", "0.00 -0.05 0.05"),
         ("0.9312", "", "", "0.93"),
+        ("0.016666666666666663", "0.01666666666666596", "0.016666666666667367", "0.017 0.017 0.017"),
     ],
 )
 def test_the_uncertainty_decides_the_digits(tmp_path, value, low, high, shown):

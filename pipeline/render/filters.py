@@ -68,7 +68,7 @@ def digest(value):
 
 
 def _decimals(uncertainty):
-    if uncertainty <= 0:
+    if uncertainty <= ROUNDING:
         return 3
     # Rounded to two digits first, so that 0.0996 counts as 0.10.
     mantissa, exponent = f"{uncertainty:.1e}".split("e")
