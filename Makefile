@@ -21,7 +21,7 @@ settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))
   $(if $(WEIGHTS),$(call quoted,transfer={"weights": "$(call absolute,$(WEIGHTS))"}))
 overlay = --directory build/$(basename $(notdir $(firstword $(CONFIG)))) --configfile $(CONFIG)
 
-.PHONY: help setup report demo test lint format lock tex poppler config
+.PHONY: help setup report test lint format lock tex poppler config
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -34,8 +34,15 @@ setup: .venv/.ready ## the environment .venv alone; what follows makes it too
 report: config tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
 	$(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))
 
+# The demo begins: a handed-in package has no generated images.
+.PHONY: demo
 demo: tex build/demo/data/covid_xray.zip ## the article from generated phantoms: no data, no download, no medical meaning
 	$(snakemake) --directory build/demo --configfile config/demo.yaml
+
+build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
+	@mkdir -p $(@D)
+	$(python) -m tests.phantoms $@
+# The demo ends.
 
 test: poppler .venv/.ready ## the tests
 	-@sh workflow/setup.sh tex
@@ -54,10 +61,6 @@ format: .venv/.ready ## lay the code out
 lock: ## requirements.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --quiet --group dev --universal --python-version 3.12 --generate-hashes \
 	  --no-header --no-emit-index-url --output-file requirements.txt
-
-build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
-	@mkdir -p $(@D)
-	$(python) -m tests.phantoms $@
 
 # Written last: an environment without it is half made, and made anew.
 .venv/.ready: requirements.txt

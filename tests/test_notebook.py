@@ -4,13 +4,16 @@ tests/workflow/test_notebook.py runs it.
 """
 
 import ast
+import importlib.metadata
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 from jupyter_client import KernelManager
 
+from pipeline.render.submission import ASSIGNED
 from workflow.closure import code_of
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +101,28 @@ def test_the_rule_states_all_code_that_is_imported():
     }
     stated = re.findall(r'"(pipeline\.[\w.]+)"', RULE)
     assert {name.replace("pipeline.command.log", "pipeline.command") for name in imported} <= set(code_of(*stated))
+
+
+def test_its_imports_need_only_what_the_assigned_libraries_and_jupyter_install():
+    installed, pending = set(), [*ASSIGNED, "ipykernel"]
+    while pending:
+        name = re.match(r"[\w.-]+", pending.pop())[0].lower().replace("_", "-")
+        if name not in installed:
+            installed.add(name)
+            try:
+                wanted = importlib.metadata.requires(name) or []
+            except importlib.metadata.PackageNotFoundError:  # of another platform
+                continue
+            pending += [text for text in wanted if "extra ==" not in text]
+    assert "tqdm" not in installed
+    others = [
+        module
+        for module, packages in importlib.metadata.packages_distributions().items()
+        if not {package.lower().replace("_", "-") for package in packages} & installed
+    ]
+    imports = "\n".join(ast.unparse(node) for node in TREE.body if isinstance(node, ast.Import | ast.ImportFrom))
+    blocked = f"import sys\nsys.modules |= dict.fromkeys({others})\n"
+    subprocess.run([sys.executable, "-c", blocked + imports], cwd=ROOT, check=True)
 
 
 def test_its_kernel_is_the_python_that_runs_snakemake(monkeypatch, tmp_path):
