@@ -1826,8 +1826,8 @@ def test_no_other_part_imports_render():
 
 def test_the_numbers_of_the_configuration_are_a_table(tmp_path):
     settings = {"seed": 1, "demo": False, "tune": {"space": {"scale": "log", "range": [0, 1]}, "share": 0.5}}
-    configuration.configuration(settings, tmp_path / "report/configuration.csv")
-    assert (tmp_path / "report/configuration.csv").read_text() == "key,value\nseed,1\ntune.share,0.5\n"
+    configuration.configuration(settings, "ab12", tmp_path / "report/configuration.csv")
+    assert (tmp_path / "report/configuration.csv").read_text() == "key,value\nseed,1\ntune.share,0.5\nsha256,ab12\n"
 
 
 def test_the_cost_of_the_jobs_is_summed_by_rule_and_stage(tmp_path):

@@ -22,7 +22,7 @@ class Build:
         self.checkout, self.folder, self._graphs = checkout, folder, {}
 
     def snakemake(self, *arguments, check=True, env=None):
-        """Run Snakemake as a user would; stdout and stderr together as text."""
+        """Run Snakemake as a user would; stdout and stderr together as text. Its exit status is kept in `status`."""
         configs = [self.checkout / "config/demo.yaml", self.checkout / "tests/workflow/tiny.yaml"]
         command = [sys.executable, "-m", "snakemake", "--snakefile", self.checkout / "Snakefile"]
         command += ["--directory", self.folder, *arguments, "--configfile", *configs]
@@ -36,6 +36,7 @@ class Build:
             timeout=1800,  # longer than any of these builds: one that hangs fails
         )
         assert not check or done.returncode == 0, done.stdout
+        self.status = done.returncode
         return done.stdout
 
     def jobs(self, *arguments):

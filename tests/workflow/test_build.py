@@ -35,6 +35,7 @@ def test_the_report_alone_needs_neither_data_nor_models_nor_tensorflow(built, tm
         shutil.copytree(built.folder / folder, tmp_path / folder)
     clone = Build(built.checkout, tmp_path)
     assert set(clone.jobs("report")) == {"report"}
+    assert "only the report can be made again" in clone.snakemake("report", "--dry-run", "--cores", "1")
     output = clone.snakemake("report", "--cores", "1", env={"PYTHONPROFILEIMPORTTIME": "1"})
     assert "jinja2" in output
     assert "tensorflow" not in output.split("jinja2")[0] + output.split("jinja2")[-1]
@@ -66,6 +67,44 @@ def test_no_data_is_said_before_anything_runs(checkout, tmp_path):
         assert hint in output
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
+    assert "no data" not in Build(checkout, tmp_path).snakemake("--lint", check=False)
+
+
+def test_without_data_the_report_is_not_made_from_tables_of_another_configuration(built, tmp_path):
+    for folder in ("tables", "figures"):
+        shutil.copytree(built.folder / folder, tmp_path / folder)
+    clone = Build(built.checkout, tmp_path)
+    output = clone.snakemake("report", "--cores", "1", "--config", "seed=7", check=False)
+    assert clone.status == 1 and "made with another configuration" in output.splitlines()[-1]
+    assert not (tmp_path / "report").exists()
+
+
+def test_without_data_no_job_but_the_report_runs_again(built, tmp_path):
+    """Nor where results are there: they would be of two states of the code."""
+    shutil.copytree(built.folder, tmp_path, ignore=shutil.ignore_patterns("data"), dirs_exist_ok=True)
+    (tmp_path / "tables/tune/baseline.csv").write_text("changed")
+    assert set(Build(built.checkout, tmp_path).jobs()) == {"report", "all"}
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("dataset={path: /no/such/typo.zip}", "dataset.path: no data at /no/such/typo.zip"),
+        ("dataset={path: data/typo.zip}", "dataset.path: no data at {folder}/data/typo.zip"),
+        ("dataset={path: ~nobody/x.zip}", "dataset.path: no data at {folder}/~nobody/x.zip"),
+        ("dataset={external: typo}", "dataset.external: nothing at {folder}/typo"),
+        ("transfer={weights: typo.h5}", "transfer.weights: no file {folder}/typo.h5"),
+        ("transfer={weights: data}", "transfer.weights: no file {folder}/data"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",), ("report",)], ids=str)
+def test_a_named_path_that_is_absent_ends_every_run_of_a_finished_build(built, named, told, arguments):
+    before = {file: file.stat().st_mtime_ns for file in built.folder.glob("[!.]*/**/*")}
+    output = built.snakemake(*arguments, "--cores", "2", "--config", named, "seed=7", check=False)
+    assert built.status == 1
+    assert output.splitlines()[-1].startswith(told.format(folder=built.folder))
+    assert "Traceback" not in output
+    assert {file: file.stat().st_mtime_ns for file in built.folder.glob("[!.]*/**/*")} == before
 
 
 def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):

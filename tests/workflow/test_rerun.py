@@ -39,7 +39,7 @@ ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") f
 AUDIT = {"audit", "audit_counterfactuals"}
 FINETUNE = {"finetune", "finetune_ahead", "finetune_heldout"}
 GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
-QUOTED = {"report_configuration"}  # the numbers that were set, which the article quotes
+QUOTED = {"report_configuration"}  # the numbers that were set, which the article quotes, and the digest of all keys
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
 TRAINING = training_of("baseline") | training_of("transfer")
 
@@ -151,7 +151,12 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
 @pytest.mark.parametrize(
     "name, old, new, expected",
     [
-        ("tests/workflow/tiny.yaml", "samples: 1", "samples: 2", {"gradcam", "gradcam_overlays", "gradcam_figures"}),
+        (
+            "tests/workflow/tiny.yaml",
+            "samples: 1",
+            "samples: 2",
+            {"gradcam", "gradcam_overlays", "gradcam_figures"} | QUOTED,
+        ),
         ("config/config.yaml", "divide_by: 5", "divide_by: 6", {"finetune"} | QUOTED),
         (
             "tests/workflow/tiny.yaml",
@@ -172,7 +177,7 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             {f"train_initial {model}" for model in MODELS} | {f"tune_confirm {model} 1" for model in MODELS} | QUOTED,
         ),
         ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"} | QUOTED),
-        ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"}),
+        ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"} | QUOTED),
         ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS | QUOTED),
         ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES | QUOTED),
         ("config/config.yaml", "views: 4", "views: 5", set()),  # the demo's overlay says otherwise

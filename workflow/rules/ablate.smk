@@ -6,7 +6,6 @@ localrules:
 rule ablate_images:
     """Train or val again, decoded at another size; only files of that split's index are read."""
     input:
-        archive=dataset,
         index="tables/data/index_{split}.csv",
     output:
         images="results/ablate/{split}_{size}.npy",

@@ -11,6 +11,7 @@ HEAD_STUDIES = ["head", "cut"]
 STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
+DEFAULT_DATASET = "data/covid_xray.zip"  # what nobody named may be absent, when a build is copied without it
 
 problems = [
     *settings.repeated(workflow.configfiles),
@@ -49,8 +50,7 @@ def code_of_model(*modules):
 def config_digest():
     """Digest of the whole configuration, but for where the files of the user lie: that says nothing of a result."""
     dataset = config["dataset"] | {"path": None, "external": bool(config["dataset"]["external"])}
-    kind = config["transfer"]["weights"]
-    transfer = config["transfer"] | {"weights": kind if kind in ("imagenet", "random") else None}
+    transfer = config["transfer"] | {"weights": config["transfer"]["weights"] == "random"}
     text = json.dumps(config | {"dataset": dataset, "transfer": transfer}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -129,36 +129,20 @@ def backbone_digest(wildcards):
     return "results/features/backbone.keras.sha256" if wildcards.model == "transfer" else []
 
 
-def absent(message, made):
-    """Say that the user's file is not there; what was `made` from it may still do, for the report alone for one."""
-    if Path(made).exists():
-        raise WorkflowError(message)
-    # An exception is shown with a traceback; where nothing was built yet, there is nothing that could go on.
-    sys.exit(message)
-
-
 # Files of the user are no inputs: Snakemake compares the paths of those, and the same archive under another name would
-# make everything anew. Their digests count. As inputs stand functions that only look whether the files are there, when
-# a rule needs them and not at the start, so that the report alone builds without them; the paths are parameters that
-# hang on the input, which Snakemake does not compare.
+# make everything anew. Their digests count; the paths are parameters that hang on the input, which Snakemake does not
+# compare.
 
 
 def found(path):
     """`path`, relative to the folder of this build or, if it is not there, to the checkout."""
-    path = Path(path).expanduser()
-    return path if path.exists() or not (ROOT / path).exists() else ROOT / path
+    path = Path(os.path.expanduser(path))
+    return path if os.path.exists(path) or not os.path.exists(ROOT / path) else ROOT / path
 
 
 def dataset_path(wildcards=None, input=None):
     """The archive or folder."""
     return found(config["dataset"]["path"])
-
-
-def dataset(wildcards):
-    """No file, once the archive is there."""
-    if not dataset_path().exists():
-        absent(archive.missing(dataset_path()), made="tables/data/index.csv")
-    return []
 
 
 def dataset_digest(wildcards):
@@ -174,17 +158,6 @@ def external_path(wildcards=None, input=None):
     return found(config["dataset"]["external"])
 
 
-def external(wildcards):
-    """No file, once the external set is there."""
-    if not external_path().exists():
-        expected = "a zip file, a tar file or a folder, or null for none"
-        absent(
-            f"dataset.external: nothing at {external_path()}; expected {expected}",
-            made="tables/data/index_external.csv",
-        )
-    return []
-
-
 def external_digest(wildcards):
     try:
         return archive_digest(external_path())
@@ -198,24 +171,50 @@ def weights_path(wildcards=None, input=None):
     return [] if kind == "random" else Path(IMAGENET) if kind == "imagenet" else found(kind)
 
 
-def weights(wildcards):
-    """ImageNet's, which a rule fetches; else no file, once the user's own is there."""
-    kind = config["transfer"]["weights"]
-    if kind == "imagenet":
-        return ancient(IMAGENET)
-    if kind != "random" and not weights_path().is_file():
-        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5)"
-        absent(f"transfer.weights: no file {kind}; expected {expected}", made="tables/tune/transfer_best.csv")
-    return []
-
-
 def weights_digest(wildcards):
     """Digest of the user's own weights file: a touched file is no new file."""
     kind = config["transfer"]["weights"]
-    if kind in ("imagenet", "random") or not weights_path().is_file():
+    if kind in ("imagenet", "random") or not os.path.isfile(weights_path()):
         return kind
     with open(weights_path(), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def missing_paths():
+    """A line for each path that the configuration names and that does not exist."""
+    external, weights = config["dataset"]["external"], config["transfer"]["weights"]
+    if config["dataset"]["path"] != DEFAULT_DATASET and not os.path.exists(dataset_path()):
+        yield archive.missing(dataset_path())
+    if external and not os.path.exists(external_path()):
+        expected = "a zip file, a tar file or a folder, or null for none"
+        yield f"dataset.external: nothing at {external_path().absolute()}; expected {expected}"
+    if weights not in ("imagenet", "random") and not os.path.isfile(weights_path()):
+        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5)"
+        yield f"transfer.weights: no file {weights_path().absolute()}; expected {expected}"
+
+
+# Checked when Snakemake starts, not in an input function: where one raises, Snakemake takes existing outputs instead,
+# and a mistyped path would give the result of other data. A job that needs none of the files runs without them.
+if workflow.is_main_process and (missing := list(missing_paths())):
+    sys.exit("\n".join(missing))
+
+
+@functools.cache
+def absent_dataset():
+    """The absent data as an input, which lets Snakemake take existing outputs; exits where they make no report."""
+    if not all(map(os.path.exists, [*rules.report.input.tables, *rules.report.input.figures])):
+        # An exception is shown with a traceback.
+        sys.exit(archive.missing(dataset_path()))
+    place = f"dataset.path: no data at {dataset_path().absolute()}"
+    with open(rules.report_configuration.output.table, encoding="utf-8") as file:
+        made_with = dict(csv.reader(file)).get("sha256")
+    if made_with != config_digest():
+        sys.exit(
+            f"{place}, and the tables here were made with another configuration; expected the data, or the "
+            "configuration of those tables (--configfile)"
+        )
+    print(f"{place}; only the report can be made again, from the tables and figures here", file=sys.stderr)
+    return str(dataset_path())
 
 
 def tune_jobs(model, rounds):

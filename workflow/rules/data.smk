@@ -1,7 +1,5 @@
 rule data:
     """The archive as a checked index and one uint8 cache a split; what was found of copies."""
-    input:
-        archive=dataset,
     output:
         index=shown("tables/data/index.csv"),
         splits=shown(expand("tables/data/index_{split}.csv", split=SPLITS)),
@@ -38,7 +36,6 @@ if config["dataset"]["external"]:
     rule data_external:
         """The external set, checked like the archive, without copies of images that the archive has."""
         input:
-            archive=external,
             index="tables/data/index.csv",
             caches=[ancient(f"results/data/{split}.npy") for split in SPLITS],
             digests=expand("results/data/{split}.npy.sha256", split=SPLITS),

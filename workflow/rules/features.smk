@@ -21,8 +21,7 @@ rule fetch:
 rule backbone:
     """The frozen backbone with its weights, cut at transfer.output_layer."""
     input:
-        weights=weights,
-        digest=f"{IMAGENET}.sha256" if config["transfer"]["weights"] == "imagenet" else [],
+        tracked(IMAGENET) if config["transfer"]["weights"] == "imagenet" else [],
     output:
         model="results/features/backbone.keras",
         digest="results/features/backbone.keras.sha256",

@@ -43,7 +43,6 @@ rule gradcam:
 rule gradcam_overlays:
     """The samples as the archive has them, each with its map laid over it."""
     input:
-        archive=dataset,
         samples="tables/gradcam/samples.csv",
         maps="results/gradcam/maps.npz",
     output:

@@ -111,7 +111,7 @@ FIGURES = [
 
 
 rule report_configuration:
-    """The numbers of the configuration as a table, from which the article quotes them."""
+    """The numbers of the configuration as a table, from which the article quotes them, and the digest of all of it."""
     output:
         table=shown("tables/report/configuration.csv"),
     log:
@@ -126,10 +126,11 @@ rule report_configuration:
             "finetune",
             "ablate",
         ),
+        config=config_digest(),
         code=code_of("pipeline.render.configuration"),
     shell:
-        "python -m pipeline.render.configuration configuration --settings {params.settings:q} --table {output.table} "
-        "--log {log}"
+        "python -m pipeline.render.configuration configuration --settings {params.settings:q} "
+        "--config-sha256 {params.config} --table {output.table} --log {log}"
 
 
 rule report_cost:
