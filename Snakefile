@@ -20,6 +20,11 @@ sys.path.insert(0, str(ROOT))
 # What Snakemake has loaded stays: garbage collection need not look at it again, which took a quarter of a second.
 gc.freeze()
 
+from workflow import settings
+
+if problem := settings.unreadable(ROOT / "config/config.yaml"):
+    sys.exit(problem)
+
 
 configfile: str(ROOT / "config/config.yaml")
 

@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pipeline.models import resnet50v2
-from workflow.settings import check, chosen, repeated
+from workflow.settings import check, chosen, misread, unreadable
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -56,11 +56,78 @@ def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path):
     """YAML takes the last, and with it drops all that the first one holds."""
     overlay = tmp_path / "mine.yaml"
     overlay.write_text("dataset: {path: x.zip}\nseed: 1\ndataset:\n  image_size: 64\n  draw: null\n  image_size: 96\n")
-    assert list(repeated([overlay])) == [
+    assert list(misread([overlay])) == [
         f"dataset.image_size: found in lines 4 and 6 of {overlay}; expected once, with all that belongs to it",
         f"dataset: found in lines 1 and 3 of {overlay}; expected once, with all that belongs to it",
     ]
-    assert list(repeated((ROOT / "config").iterdir())) == []
+    assert list(misread((ROOT / "config").iterdir())) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("0644", "420"), ("010", "8"), ("1:30", "90"), ("12:00:00", "43200"), ("-017", "-15")]
+)
+def test_a_number_that_yaml_reads_as_another_one_is_told_with_its_line(tmp_path, written, read):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text(f"seed: 1\ntraining: {{selection_seeds: [1, {written}]}}\n")
+    (line,) = misread([overlay])
+    assert line.startswith(
+        f"training.selection_seeds.1: found {written} in line 2 of {overlay}, which YAML reads as {read};"
+    )
+    overlay.write_text(f"seed: 10\nfinetune: {{drop: 0.1}}\ndataset: {{classes: {{covid: ['{written}', 0]}}}}\n")
+    assert list(misread([overlay])) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "told"),
+    [
+        (b"dataset:\n\timage_size: 96\n", ", line 2", "found a tab; expected spaces"),
+        (b"seed: 1\ndataset: {path: x.zip\n\n", ", line 2", "did not find expected ',' or '}'"),
+        (b"seed: 1\ndataset:\n  path: 'x.zip\n", ", line 3", "quoted scalar"),
+        (b"seed: 1\ndataset\n", ", line 2", "could not find expected ':'"),
+        ("seed: 3\n".encode("utf-16"), "", "UTF-16; expected UTF-8"),
+        ("seed: 3\n".encode("utf-16-le"), "", "UTF-16"),
+        ("seed: 3\n# caf\u00e9\n".encode("latin-1"), ", line 2", "not UTF-8"),
+        (b"", "", "no keys"),
+        (b"# seed: 1\n", "", "no keys"),
+        (b"- seed\n", "", "expected keys with values"),
+        (b"seed:3\n", "", "a space after the colon"),
+        (b"PK\x03\x04\x14\x00", "", "a zip file; expected a YAML file"),
+        (b"\x89HDF\r\n\x1a\n\x00", "", "a binary file"),
+        (b"seed: 1\n---\nseed: 2\n", ", line 2", "another document"),
+        (b"seed: !!python/name:os.system\n", ", line 1", "tag"),
+        (None, "", "Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_told_in_one_line(tmp_path, content, place, told):
+    overlay = tmp_path / "mine.yaml"
+    overlay.mkdir() if content is None else overlay.write_bytes(content)
+    line = unreadable(overlay)
+    assert line.startswith(f"{overlay}{place}: ") and told in line and "expected" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "content", [b"seed: 3\r\ndemo: true\r\n", b"\xef\xbb\xbfseed: 3\n", b'{"seed": 3,\n\t"demo": true}']
+)
+def test_a_file_that_snakemake_reads_is_readable(tmp_path, content):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    assert unreadable(tmp_path / "mine.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("overlay", "key", "told"),
+    [
+        ("dataset: {classes: {normal: [no]}}", "dataset.classes.normal.0: found False", "write it in quotes"),
+        ("dataset: {classes: {normal: [2]}}", "dataset.classes.normal.0: found 2", "a number: write it in quotes"),
+        ("dataset: {path: 2025-11-27}", "dataset.path: found 2025-11-27", "a date: write it in quotes"),
+        ("seed: 2025-11-27", "seed: found 2025-11-27", "reads it as a date"),
+        ("dataset: {path: }", "dataset.path: found None", "an empty value"),
+        ("demo: 'true'", "demo: found 'true'", "write true or false, without quotes"),
+        ("dataset: {classes: {no: [x]}}", "dataset.classes.False: unknown key", "write it in quotes"),
+    ],
+)
+def test_a_value_that_yaml_reads_as_another_type_is_told_how_to_write(overlay, key, told):
+    line = problem(overlay)
+    assert line.startswith(key) and told in line and "YAML reads" in line
 
 
 def test_shipped_configurations_are_valid():

@@ -1,10 +1,18 @@
-"""The configuration: checked against the schema before anything runs, with messages that say what to change."""
+"""The configuration: checked against the schema before anything runs, with messages that say what to change.
+
+    python -m workflow.settings FILE...
+
+tells what keeps Snakemake from reading the files, which it does before the Snakefile can check anything.
+"""
 
 import contextlib
+import datetime
 import difflib
 import json
 import math
 import os
+import re
+import sys
 from pathlib import Path
 
 import yaml
@@ -22,6 +30,17 @@ Validator = validators.extend(
         }
     ),
 )
+
+# Of YAML 1.1: octal, and in base 60.
+NOT_DECIMAL = r"[-+]?0[0-7_]*[0-7]|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+
+READ_AS = {
+    bool: "true or false, as it does no, yes, on and off",
+    int: "a number",
+    float: "a number",
+    datetime.date: "a date",
+    datetime.datetime: "a date",
+}
 
 
 def check(config, schema_file):
@@ -44,19 +63,84 @@ def check(config, schema_file):
     ]
 
 
-def repeated(files):
-    """Keys that stand twice in one of the configuration's files, a line each: YAML takes the last without a word."""
+def unreadable(file):
+    """What keeps `file` from being read as keys with values, in one line: file, line and cause; None where nothing."""
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        return f"{file}: {error.strerror}; expected a YAML file, such as config/quick.yaml"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return f"{file}: found text in UTF-16; expected UTF-8: save it in that encoding"
+    if content.startswith(b"PK\x03\x04"):
+        return (
+            f"{file}: found a zip file; expected a YAML file (an archive of images is named by DATA, or dataset.path)"
+        )
+    if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", content):
+        return f"{file}: found a binary file, or text in UTF-16; expected a YAML file: text in UTF-8"
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return (
+            f"{file}, line {line}: found bytes that are not UTF-8; expected a text in UTF-8: save it in that encoding"
+        )
+    try:
+        values = _values(text)
+    except yaml.MarkedYAMLError as error:
+        return _no_yaml(file, text, error)
+    except yaml.YAMLError as error:
+        return f"{file}: found text that is not YAML: {str(error).splitlines()[0]}"
+    if values is None:
+        return f"{file}: found no keys; expected those that it changes, such as seed: 1"
+    if not isinstance(values, dict):
+        return (
+            f"{file}: found {str(values)[:40]!r}; expected keys with values, such as seed: 1 (a space after the colon)"
+        )
+    return None
+
+
+def _values(text):
+    """What Snakemake reads: JSON, or else YAML."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.load(text, yaml.CSafeLoader)
+
+
+def _no_yaml(file, text, error):
+    for number, line in enumerate(text.splitlines(), 1):
+        if "\t" in line[: len(line) - len(line.lstrip())]:
+            return f"{file}, line {number}: found a tab; expected spaces before the key"
+    # Where a bracket or quote opens, not where the file ends without its counterpart.
+    opened = error.context and ("flow" in error.context or "scanning" in error.context)
+    line = (error.context_mark if opened else error.problem_mark).line + 1
+    told = ", ".join(part for part in (error.context, error.problem) if part)
+    return f"{file}, line {line}: {told}; expected YAML: check brackets, quotes, colons and indentation"
+
+
+def misread(files):
+    """What YAML reads otherwise than it is written, a line each: keys that stand twice, of which the last is taken,
+    and numbers such as 0644, which is 420, or 1:30, which is 90."""
     for file in files:
         # One that is JSON and no YAML, such as with tabs, was read all the same.
         with contextlib.suppress(yaml.YAMLError):
-            yield from _repeated(yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.CSafeLoader), "", file)
+            yield from _misread(yaml.compose(Path(file).read_text(encoding="utf-8-sig"), yaml.CSafeLoader), "", file)
 
 
-def _repeated(node, key, file):
+def _misread(node, key, file):
+    if isinstance(node, yaml.ScalarNode) and not node.style and re.fullmatch(NOT_DECIMAL, node.value):
+        value = yaml.safe_load(node.value)
+        yield (
+            f"{key}: found {node.value} in line {node.start_mark.line + 1} of {file}, which YAML reads as {value}; "
+            "expected a decimal number without leading zeros, or a text in quotes"
+        )
+    if isinstance(node, yaml.SequenceNode):
+        for place, item in enumerate(node.value):
+            yield from _misread(item, _join(key, str(place)), file)
     lines = {}
     for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        lines.setdefault(_join(key, name.value), []).append(str(name.start_mark.line + 1))
-        yield from _repeated(value, _join(key, name.value), file)
+        lines.setdefault(_join(key, str(name.value)), []).append(str(name.start_mark.line + 1))
+        yield from _misread(value, _join(key, str(name.value)), file)
     for name, places in lines.items():
         if len(places) > 1:
             yield f"{name}: found in lines {' and '.join(places)} of {file}; expected once, with all that belongs to it"
@@ -195,20 +279,37 @@ def _lines(error, schema):
         ]
     if error.validator == "not":
         return [f"{key}: {error.schema['description']}"]
-    line = f"{key}: found {error.instance!r}; expected {_allowed(error.schema)}"
-    if (
-        error.schema.get("type") in ("integer", "number")
-        and isinstance(error.instance, str)
-        and _number(error.instance)
-    ):
-        line += f" (YAML reads it as text: write {_number(error.instance)})"
-    return [line]
+    return [f"{key}: found {_shown(error.instance)}; expected {_allowed(error.schema)}{_as_read(error)}"]
+
+
+def _shown(value):
+    return value.isoformat() if isinstance(value, datetime.date) else repr(value)
+
+
+def _as_read(error):
+    """How to write a value that YAML read as one of another type than was meant; empty where that is not the cause."""
+    kinds, value = error.schema.get("type", ()), error.instance
+    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    if kinds & {"integer", "number"} and isinstance(value, str) and _number(value):
+        return f" (YAML reads it as text: write {_number(value)})"
+    if kinds == {"boolean"} and str(value).lower() in ("true", "false", "yes", "no"):
+        return " (YAML reads it as text: write true or false, without quotes)"
+    if "string" in kinds and type(value) in READ_AS:
+        return f" (YAML reads it as {READ_AS[type(value)]}: write it in quotes)"
+    if value is None:
+        return " (YAML reads an empty value, null and ~ as none)"
+    if type(value) in (datetime.date, datetime.datetime):
+        return f" (YAML reads it as {READ_AS[type(value)]})"
+    return ""
 
 
 def _unknown(key, name, value, schema):
     wrong = _join(key, str(name))
     known = list(_keys(schema))
-    return f"{wrong}: unknown key (value {value!r}){_did_you_mean(wrong, known)}"
+    quoted = (
+        "" if isinstance(name, str) else f" (YAML reads the key as {READ_AS.get(type(name), name)}: write it in quotes)"
+    )
+    return f"{wrong}: unknown key (value {_shown(value)}){_did_you_mean(wrong, known)}{quoted}"
 
 
 def _did_you_mean(word, known):
@@ -271,3 +372,7 @@ def _number(text):
     if not math.isfinite(value):
         return None
     return yaml.safe_dump(int(value) if value.is_integer() else value).split()[0]
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(filter(None, map(unreadable, sys.argv[1:]))) or None)

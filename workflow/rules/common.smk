@@ -14,7 +14,7 @@ IMAGENET = "results/features/imagenet.h5"
 DEFAULT_DATASET = "data/covid_xray.zip"  # what nobody named may be absent, when a build is copied without it
 
 problems = [
-    *settings.repeated(workflow.configfiles),
+    *settings.misread(workflow.configfiles),
     *settings.check(config, ROOT / "workflow/schemas/config.schema.yaml"),
 ]
 if problems:
