@@ -66,6 +66,10 @@ rule all:
         "results/notebooks/baseline.ipynb",
 
 
+# Kept open until Snakemake ends. Snakemake takes its own lock later.
+if workflow.is_main_process:
+    folder_held = lock.take(Path.cwd())
+
 # A build that was copied without its data, to a machine with TeX for one: no job may run but those of the article.
 if workflow.is_main_process and not os.path.exists(dataset_path()):
     for each in workflow.rules:

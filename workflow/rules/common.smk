@@ -3,7 +3,7 @@
 from pipeline.command import InputError
 from pipeline.images import archive
 from pipeline.vocabulary import MODELS, SPLITS
-from workflow import settings
+from workflow import lock, settings
 from workflow.closure import code_of
 
 IMAGE_STUDIES = ["resolution", "normalisation", "augmentation", "optimizer", "loss"]

@@ -1,0 +1,77 @@
+"""After a kill a build goes on by itself; a process that builds, and another machine, are named."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests import phantoms
+from tests.workflow.conftest import Build
+from workflow import lock
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A folder as Snakemake leaves it when it is killed."""
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.output.lock").write_text("report/report.pdf\n")
+    return tmp_path
+
+
+def ask(folder):
+    """What `make report` asks first: exit status and the line."""
+    done = subprocess.run([sys.executable, "-m", "workflow.lock", folder], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_a_build_that_was_killed_goes_on_by_itself(checkout, tmp_path):
+    phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 8, "test": 8})
+    build = Build(checkout, tmp_path)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--directory", tmp_path]
+    command += ["--cores", "1", "tables/data/index.csv", "--configfile", checkout / "config/demo.yaml"]
+    with open(tmp_path / "output", "w") as output:
+        process = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=output, start_new_session=True)
+        while not list(tmp_path.glob(".snakemake/locks/*.lock")):
+            assert process.poll() is None, (tmp_path / "output").read_text()
+            time.sleep(0.05)
+        status, line = ask(tmp_path)
+        assert status == 1 and f"process {process.pid} builds here" in line
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert ask(tmp_path) == (0, "")
+    output = build.snakemake("--cores", "1", "--rerun-incomplete", "tables/data/index.csv")
+    assert f"lock of process {process.pid} removed, which no longer runs" in output
+    assert (tmp_path / "tables/data/index.csv").exists() and not list(tmp_path.glob(".snakemake/locks/*"))
+
+
+def test_another_machine_is_named_and_keeps_its_lock(locked, capfd):
+    (locked / ".snakemake/holder").write_text("123 elsewhere\n")
+    status, line = ask(locked)
+    assert status == 1 and "process 123 on the machine elsewhere" in line and "--unlock" in line
+    assert lock.take(locked) is None
+    assert capfd.readouterr().err == line
+    assert list(locked.glob(".snakemake/locks/*.lock"))
+    assert (locked / ".snakemake/holder").read_text() == "123 elsewhere\n"
+
+
+def test_a_lock_of_an_unknown_process_is_left_to_snakemake(locked):
+    assert ask(locked) == (0, "")
+    assert lock.take(locked) is None
+    assert list(locked.glob(".snakemake/locks/*.lock"))
+
+
+def test_a_number_that_another_process_has_by_now_is_no_holder(locked):
+    (locked / ".snakemake/holder").write_text(f"{os.getpid()} {socket.gethostname()}\n")
+    assert ask(locked) == (0, "")
+    held = lock.take(locked)
+    assert held and not list(locked.glob(".snakemake/locks/*"))
+
+
+def test_a_process_that_holds_an_unlocked_folder_stops_nobody(tmp_path):
+    """A dry run, for one."""
+    held = lock.take(tmp_path)
+    assert held and ask(tmp_path) == (0, "") and lock.take(tmp_path) is None
