@@ -4,14 +4,25 @@
 #   WEIGHTS  file with the backbone's weights; else Keras' own, fetched once
 #   CONFIG   overlay(s) of config/config.yaml; the build then stands in build/NAME of the first one
 #   CORES    of this machine; else all
+#
+# A variable of the environment counts as well, and is printed: it may be meant for another program.
 
-DATA =
-WEIGHTS =
-CONFIG =
-CORES = all
+DATA ?=
+WEIGHTS ?=
+CONFIG ?=
+CORES ?= all
+variables = DATA WEIGHTS CONFIG CORES
+
+given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+taken = $(if $(filter report,$(MAKECMDGOALS)),$(variables),$(if $(filter demo,$(MAKECMDGOALS)),CORES))
+unknown := $(filter-out $(taken),$(given))
+$(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) does not take; \
+  expected DATA, WEIGHTS, CONFIG or CORES, with make report))
 
 python = .venv/bin/python
 snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
+# UTF-8 whatever the terminal's language, for snakemake and all that it calls.
+export PYTHONUTF8 = 1
 
 # A path made absolute, spaces and all (so not by make's own functions): "|" marks its start.
 absolute = $(subst |,$(CURDIR)/,$(subst |~/,$(HOME)/,$(subst |/,/,|$(1))))
@@ -19,9 +30,10 @@ quoted = '$(subst ','\'',$(1))'
 
 settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))"})) \
   $(if $(WEIGHTS),$(call quoted,transfer={"weights": "$(call absolute,$(WEIGHTS))"}))
-overlay = --directory build/$(basename $(notdir $(firstword $(CONFIG)))) --configfile $(CONFIG)
+folder = build/$(basename $(notdir $(firstword $(CONFIG))))
+overlay = --directory $(folder) --configfile $(CONFIG)
 
-.PHONY: help setup report test lint format lock tex poppler config
+.PHONY: help setup report test lint format lock tex poppler config cores
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -31,12 +43,15 @@ help: ## this list
 
 setup: .venv/.ready ## the environment .venv alone; what follows makes it too
 
-report: config tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
+report: config cores tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
+	$(if $(CONFIG),@$(python) -m workflow.settings $(CONFIG))
+	@$(python) -m workflow.lock $(if $(CONFIG),$(folder),.)
 	$(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))
 
 # The demo begins: a handed-in package has no generated images.
 .PHONY: demo
-demo: tex build/demo/data/covid_xray.zip ## the article from generated phantoms: no data, no download, no medical meaning
+demo: cores tex build/demo/data/covid_xray.zip ## the article from generated phantoms: no data, no download, no medical meaning
+	@$(python) -m workflow.lock build/demo
 	$(snakemake) --directory build/demo --configfile config/demo.yaml
 
 build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
@@ -69,6 +84,11 @@ lock: ## requirements.txt from pyproject.toml (needs uv)
 
 tex poppler:
 	@sh workflow/setup.sh $@
+
+cores:
+	$(foreach name,$(variables),$(if $(findstring environment,$(origin $(name))),$(info $(name)=$($(name)) (environment))))
+	@case $(call quoted,$(CORES)) in all) ;; 0*|*[!0-9]*|'') echo "CORES: found "$(call quoted,$(CORES))"; expected" \
+	  "all, or a whole number from 1" >&2; exit 1;; esac
 
 config:
 	@for file in $(CONFIG); do test -f "$$file" || { echo "CONFIG: no file $$file; expected an overlay of" \

@@ -149,8 +149,8 @@ def with_tex(stand_in):
 def make(checkout, tmp_path):
     """Call make there, with the stand-ins as the whole PATH."""
 
-    def call(*arguments, tools=tmp_path / "bin"):
-        environment = {"PATH": str(tools), "HOME": str(tmp_path / "home")}
+    def call(*arguments, tools=tmp_path / "bin", **variables):
+        environment = {"PATH": str(tools), "HOME": str(tmp_path / "home")} | variables
         return subprocess.run(["make", *arguments], cwd=checkout, env=environment, capture_output=True, text=True)
 
     return call
@@ -228,6 +228,52 @@ def test_without_variables_the_build_is_plain_snakemake(make, with_uv, with_tex,
     assert python_arguments(calls) == ["-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
 
 
+def test_variables_of_the_environment_count_and_are_told(make, with_uv, with_tex, checkout, calls):
+    done = make("report", DATA="x.zip", CORES="3")
+    assert python_arguments(calls)[2:] == [
+        *["--cores", "3", "--rerun-incomplete", "--config"],
+        f'dataset={{"path": "{checkout}/x.zip"}}',
+    ]
+    assert "DATA=x.zip (environment)" in done.stdout and "CORES=3 (environment)" in done.stdout
+    done = make("report", "DATA=y.zip", DATA="x.zip")
+    assert python_arguments(calls)[-1] == f'dataset={{"path": "{checkout}/y.zip"}}'
+    assert "(environment)" not in done.stdout
+
+
+@pytest.mark.parametrize("cores", ["0", "-2", "two", "1.5", "", "4; true"])
+def test_cores_that_are_no_number_are_told(make, with_uv, with_tex, calls, cores):
+    for target in ("report", "demo"):
+        done = make(target, f"CORES={cores}")
+        assert done.returncode and f"CORES: found {cores}; expected all, or a whole number from 1" in done.stderr
+    assert not (calls / "python").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["report", "DTA=x.zip"], "DTA, which make report"),
+        (["report", "data=x.zip", "CORES=2"], "data, which make report"),
+        (["demo", "DATA=x.zip"], "DATA, which make demo"),
+        (["test", "CORES=2"], "CORES, which make test"),
+        (["DATA=x.zip"], "DATA, which make "),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_refused(make, with_uv, with_tex, calls, arguments, found):
+    done = make(*arguments)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode and f"found {found}" in line and "expected DATA, WEIGHTS, CONFIG or CORES" in line
+    assert list(calls.iterdir()) == []
+
+
+def test_text_files_have_the_line_ends_of_unix_on_every_system():
+    """Git for Windows writes others, with which `set -eu` of the set-up script fails in WSL."""
+    text = ["Makefile", "workflow/setup.sh", "Snakefile", "report/preamble.tex", "config/config.yaml"]
+    told = subprocess.run(["git", "check-attr", "eol", *text], cwd=ROOT, capture_output=True, text=True)
+    if told.returncode:
+        pytest.skip("no repository")
+    assert told.stdout.splitlines() == [f"{name}: eol: lf" for name in text]
+
+
 def test_overlays_build_in_a_folder_of_their_own(make, with_uv, with_tex, checkout, calls):
     (checkout / "config").mkdir()
     for overlay in ("config/quick.yaml", "mine.yaml"):
@@ -243,6 +289,36 @@ def test_an_overlay_that_is_not_there_is_named(make, with_uv, with_tex, calls):
     done = make("report", "CONFIG=mine.yaml")
     assert done.returncode and "CONFIG: no file mine.yaml; expected an overlay of" in done.stderr
     assert not (calls / "python").exists()
+
+
+def with_snakemake(checkout, tmp_path):
+    """Call make in a copy of the checkout with the real snakemake; the names have spaces."""
+    for name in ["config", "workflow", "pipeline", "report"]:
+        shutil.copytree(ROOT / name, checkout / name, dirs_exist_ok=True)
+    shutil.copy(ROOT / "Snakefile", checkout)
+    executable(checkout / ".venv/bin/python", f'exec "{sys.executable}" "$@"')
+    (checkout / ".venv/.ready").touch()
+    return {"tools": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+
+
+def test_an_overlay_that_cannot_be_read_is_told_in_one_line(make, with_tex, checkout, tmp_path):
+    (checkout / "mine.yaml").write_text("seed: 1\ndataset: {image_size: 96\n")
+    environment = with_snakemake(checkout, tmp_path)
+    done = make("report", "CONFIG=mine.yaml", **environment)
+    line, of_make = done.stderr.splitlines()
+    assert line.startswith("mine.yaml, line 2: ") and of_make.startswith("make: ***")
+    (checkout / "config/config.yaml").write_text("seed: 1\n\tdemo: true\n")
+    done = make("report", **environment)
+    assert f"{checkout}/config/config.yaml, line 2: found a tab" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_make_names_the_machine_that_builds_here(make, with_tex, checkout, tmp_path):
+    environment = with_snakemake(checkout, tmp_path)
+    (checkout / ".snakemake/locks").mkdir(parents=True)
+    (checkout / ".snakemake/locks/0.output.lock").touch()
+    (checkout / ".snakemake/holder").write_text("123 elsewhere\n")
+    line, of_make = make("report", **environment).stderr.splitlines()
+    assert "process 123 on the machine elsewhere" in line and of_make.startswith("make: ***")
 
 
 def test_tests_run_without_tex(make, with_uv, calls):
@@ -301,13 +377,7 @@ def test_missing_poppler_stops_no_test(make, with_uv, with_tex, stand_in, calls)
 
 
 def test_missing_archive_is_told_through_make(checkout, make, with_uv, with_tex, tmp_path):
-    """With the real snakemake, in a checkout and a folder whose names have spaces."""
-    for name in ["config", "workflow", "pipeline", "report"]:
-        shutil.copytree(ROOT / name, checkout / name, dirs_exist_ok=True)
-    shutil.copy(ROOT / "Snakefile", checkout)
-    executable(checkout / ".venv/bin/python", f'exec "{sys.executable}" "$@"')
-    (checkout / ".venv/.ready").touch()
-    result = make("report", "DATA=my data/x.zip", "CONFIG=config/quick.yaml", tools=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    result = make("report", "DATA=my data/x.zip", "CONFIG=config/quick.yaml", **with_snakemake(checkout, tmp_path))
     assert result.returncode != 0
     assert f"no data at {checkout}/my data/x.zip" in result.stderr + result.stdout
     assert "make demo" in result.stderr + result.stdout
