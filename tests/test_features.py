@@ -1,6 +1,7 @@
 """The backbone: which weights files fill it and which are refused; and cached features against uncached ones."""
 
 import hashlib
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -121,10 +122,56 @@ def test_file_that_is_cut_short_or_no_weights(complete, tmp_path, spoil):
     assert "cut short" in refusal(spoilt)
 
 
-@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
-def test_file_in_another_format_of_keras(donor, tmp_path, name):
-    donor.save(tmp_path / name) if name == "model.keras" else donor.save_weights(tmp_path / name)
-    assert "not a Keras weights file (.h5)" in refusal(tmp_path / name)
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_whole_saved_model_fills_every_layer(donor, tmp_path, ending, nested):
+    """Also one that has the network as a layer, below a head."""
+    model = donor
+    if nested:
+        inputs = keras.Input(donor.input_shape[1:])
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(donor(inputs)))
+    model.save(tmp_path / f"model.{ending}")
+    network = pretrained.build(32, "conv2_block2_out")
+    pretrained.load_weights(network, tmp_path / f"model.{ending}")
+    for layer in (layer for layer in network.layers if layer.weights):
+        assert all(map(np.array_equal, layer.get_weights(), donor.get_layer(layer.name).get_weights())), layer.name
+
+
+def test_weights_in_the_format_of_keras_3_are_told_how_to_be_saved(donor, tmp_path):
+    donor.save_weights(tmp_path / "model.weights.h5")
+    message = refusal(tmp_path / "model.weights.h5")
+    assert "format .weights.h5" in message and "model.save('resnet50v2.keras')" in message
+
+
+@pytest.mark.parametrize("name", ["model.pth", "cut.keras"])
+def test_a_zip_file_that_is_no_whole_model(donor, tmp_path, name):
+    path = tmp_path / name
+    if name == "cut.keras":
+        donor.save(path)
+        path.write_bytes(path.read_bytes()[:-500])
+        assert "cut short" in refusal(path)
+    else:
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("archive/data.pkl", b"weights of PyTorch")
+        assert "cannot be read as a model of Keras" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("network", "foreign"), [("ResNet101V2", "conv4_block7_preact_bn"), ("ResNet152V2", "conv3_block5_preact_bn")]
+)
+def test_a_deeper_network_of_the_family_is_refused(network, foreign, tmp_path):
+    """It has all layers of ResNet50V2, with the shapes of ResNet50V2's."""
+    deeper = getattr(keras.applications, network)(include_top=False, weights=None, input_shape=(32, 32, 3))
+    # Without weights: the names alone are wrong, and the file stays small.
+    with h5py.File(tmp_path / "deeper.h5", "w") as file:
+        file.attrs["layer_names"] = [layer.name for layer in deeper.layers if layer.weights]
+        for layer in deeper.layers:
+            if layer.weights:
+                weights = file.create_group(layer.name)
+                weights.attrs["weight_names"] = [f"{layer.name}/weight"]
+                weights[f"{layer.name}/weight"] = np.zeros(1)
+    message = refusal(tmp_path / "deeper.h5")
+    assert f"ResNet50V2, which has no {foreign}" in message and "expected the weights of ResNet50V2" in message
 
 
 @pytest.mark.parametrize(("wrong", "near"), [("conv2_block1_outt", "conv2_block1_out"), ("post_rellu", "post_relu")])

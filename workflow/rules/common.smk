@@ -189,7 +189,7 @@ def missing_paths():
         expected = "a zip file, a tar file or a folder, or null for none"
         yield f"dataset.external: nothing at {external_path().absolute()}; expected {expected}"
     if weights not in ("imagenet", "random") and not os.path.isfile(weights_path()):
-        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5)"
+        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5 or .keras)"
         yield f"transfer.weights: no file {weights_path().absolute()}; expected {expected}"
 
 
