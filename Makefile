@@ -21,6 +21,7 @@ $(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) do
 
 python = .venv/bin/python
 snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
+interruptible = trap 'echo "Interrupted: the same command goes on from here." >&2; exit 130' INT;
 # UTF-8 whatever the terminal's language, for snakemake and all that it calls.
 export PYTHONUTF8 = 1
 
@@ -46,13 +47,13 @@ setup: .venv/.ready ## the environment .venv alone; what follows makes it too
 report: config cores tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
 	$(if $(CONFIG),@$(python) -m workflow.settings $(CONFIG))
 	@$(python) -m workflow.lock $(if $(CONFIG),$(folder),.)
-	$(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))
+	$(interruptible) $(snakemake) $(if $(CONFIG),$(overlay)) $(if $(strip $(settings)),--config $(settings))
 
 # The demo begins: a handed-in package has no generated images.
 .PHONY: demo
 demo: cores tex build/demo/data/covid_xray.zip ## the article from generated phantoms: no data, no download, no medical meaning
 	@$(python) -m workflow.lock build/demo
-	$(snakemake) --directory build/demo --configfile config/demo.yaml
+	$(interruptible) $(snakemake) --directory build/demo --configfile config/demo.yaml
 
 build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
 	@mkdir -p $(@D)

@@ -2,10 +2,14 @@
 mistake is shown."""
 
 import argparse
+import contextlib
+import errno
 import inspect
 import json
 import logging
+import shutil
 import sys
+import tempfile
 import typing
 from pathlib import Path
 
@@ -38,13 +42,41 @@ def run(*commands, arguments=None):
     command, log_file = chosen.pop("command"), chosen.pop("log")
     _start_log(log_file)
     try:
-        command(**chosen)
-    except InputError as error:
-        log.error("%s", error)
-        sys.exit(1)
+        with one_line():
+            command(**chosen)
     except Exception:
         log.exception("%s %s failed", sys.argv[0], command.__name__)
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def one_line():
+    """End the process with one line, and without a traceback, where the user is wrong or can help: InputError, a full
+    disk and missing rights (status 1), Ctrl-C (status 130)."""
+    try:
+        yield
+    except InputError as error:
+        line, status = str(error), 1
+    except KeyboardInterrupt:
+        line, status = "Interrupted.", 130
+    except OSError as error:
+        line, status = _of_system(error), 1
+        if line is None:
+            raise
+    else:
+        return
+    log.error("%s", line)
+    sys.exit(status)
+
+
+def _of_system(error):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error):
+        folders = [Path.cwd(), Path(tempfile.gettempdir())]
+        place = error.filename or min(folders, key=lambda folder: shutil.disk_usage(folder).free)
+        return f"{place}: the disk is full; free some space and run the same command again, which keeps finished jobs"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+        return f"{error.filename}: {error.strerror}; expected a place with the right to read and write"
+    return None
 
 
 def _option(annotation):
@@ -59,6 +91,7 @@ def _start_log(file):
     handlers = [logging.StreamHandler()]
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file, mode="w"))
+        handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace"))
+    logging.raiseExceptions = False  # where the log cannot be written, the terminal still tells what happened
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
     log.setLevel(logging.INFO)

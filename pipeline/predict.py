@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.command import InputError
+from pipeline.command import InputError, one_line
 from pipeline.images.decode import DecodeError, decode, resize
 
 MODEL_FILES = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
@@ -46,8 +46,15 @@ def predict(images, model, build, explained):
 
     from pipeline.models import explain
 
-    threshold = pd.read_csv(thresholds).set_index("model")["logit"][model]
-    network = keras.models.load_model(model_file)
+    damaged = "is damaged or cut short; delete it and build it again: make report"
+    try:
+        threshold = pd.read_csv(thresholds).set_index("model")["logit"][model]
+    except (KeyError, ValueError):
+        raise InputError(f"{thresholds} {damaged}") from None
+    try:
+        network = keras.models.load_model(model_file)
+    except Exception:  # its parts raise errors of many types
+        raise InputError(f"{model_file} {damaged}") from None
     size = network.input_shape[1]
     layer = explain.target_layer(network, None, "layer")
     maps, logits = explain.signed_maps(network, layer, np.stack([resize(each, size) for each in pixels]))
@@ -87,10 +94,10 @@ def main():
     parser.add_argument("--build", type=Path, default=Path(), help="folder of a finished build; this one by default")
     parser.add_argument("--explain", action="store_true", help="write NAME_gradcam.png here")
     options = parser.parse_args()
-    try:
+    # Names with letters that the terminal does not have are printed all the same.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    with one_line():
         predict(options.images, options.model, options.build, options.explain)
-    except InputError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

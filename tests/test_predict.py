@@ -1,6 +1,7 @@
 """One image with a saved model: the command that users call."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,12 +32,12 @@ def build(tmp_path_factory):
     return folder
 
 
-def predict(folder, *arguments):
+def predict(folder, *arguments, **environment):
     """The command, run in `folder`: exit status, and all that it prints but for TensorFlow's own messages."""
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.predict", *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         text=True,
         capture_output=True,
     )
@@ -87,3 +88,23 @@ def test_two_of_one_name_are_not_explained_into_one_file(build, tmp_path):
 def test_a_folder_without_a_build_is_named(tmp_path):
     status, _, errors = predict(tmp_path, grey(tmp_path, "film.png", 120))
     assert status == 1 and "results/finetune/transfer.keras" in errors and "--build FOLDER" in errors
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"), [("results/finetune/transfer.keras", 5000), ("tables/evaluate/thresholds.csv", 12)]
+)
+def test_a_build_with_a_file_that_is_cut_short_is_told_in_one_line(build, tmp_path, file, kept):
+    shutil.copytree(build, tmp_path / "build")
+    cut = tmp_path / "build" / file
+    cut.write_bytes(cut.read_bytes()[:kept])
+    status, printed, errors = predict(tmp_path, grey(tmp_path, "film.png", 120), "--build", tmp_path / "build")
+    assert status == 1 and printed == ""
+    # TensorFlow's own messages come before.
+    assert errors.endswith(f"{cut} is damaged or cut short; delete it and build it again: make report\n")
+    assert "Traceback" not in errors
+
+
+def test_a_terminal_without_letters_beyond_ascii_shows_the_result(build, tmp_path):
+    film = grey(tmp_path, "\u80ba.png", 120)
+    status, printed, errors = predict(tmp_path, film, "--build", build, PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert status == 0 and r"\u80ba.png: P(covid)" in printed and "Traceback" not in errors

@@ -28,24 +28,37 @@ def ask(folder):
     return done.returncode, done.stderr
 
 
+def started(checkout, folder):
+    """A build that holds Snakemake's lock by now, in a process group of its own; `output` is what it prints."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--directory", folder]
+    command += ["--cores", "1", "tables/data/index.csv", "--configfile", checkout / "config/demo.yaml"]
+    with open(folder / "output", "w") as output:
+        process = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=output, start_new_session=True)
+    while not list(folder.glob(".snakemake/locks/*.lock")):
+        assert process.poll() is None, (folder / "output").read_text()
+        time.sleep(0.05)
+    return process
+
+
 def test_a_build_that_was_killed_goes_on_by_itself(checkout, tmp_path):
     phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 8, "test": 8})
-    build = Build(checkout, tmp_path)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--directory", tmp_path]
-    command += ["--cores", "1", "tables/data/index.csv", "--configfile", checkout / "config/demo.yaml"]
-    with open(tmp_path / "output", "w") as output:
-        process = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=output, start_new_session=True)
-        while not list(tmp_path.glob(".snakemake/locks/*.lock")):
-            assert process.poll() is None, (tmp_path / "output").read_text()
-            time.sleep(0.05)
-        status, line = ask(tmp_path)
-        assert status == 1 and f"process {process.pid} builds here" in line
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process = started(checkout, tmp_path)
+    status, line = ask(tmp_path)
+    assert status == 1 and f"process {process.pid} builds here" in line
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     assert ask(tmp_path) == (0, "")
-    output = build.snakemake("--cores", "1", "--rerun-incomplete", "tables/data/index.csv")
+    output = Build(checkout, tmp_path).snakemake("--cores", "1", "--rerun-incomplete", "tables/data/index.csv")
     assert f"lock of process {process.pid} removed, which no longer runs" in output
     assert (tmp_path / "tables/data/index.csv").exists() and not list(tmp_path.glob(".snakemake/locks/*"))
+
+
+def test_ctrl_c_leaves_no_lock(checkout, tmp_path):
+    phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 8, "test": 8})
+    process = started(checkout, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert not list(tmp_path.glob(".snakemake/locks/*"))
 
 
 def test_another_machine_is_named_and_keeps_its_lock(locked, capfd):

@@ -24,9 +24,10 @@ if problems:
 # Several rules state it, and each asks for it anew.
 archive_digest = functools.cache(archive.digest)
 
-# Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory.
+# Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory, in
+# UTF-8 whatever the terminal's language.
 INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))}; ")
+shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))} PYTHONUTF8=1; ")
 
 
 def chosen(*keys):
