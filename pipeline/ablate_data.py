@@ -15,13 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.command import InputError, log, run
+from pipeline.command import log, run
 from pipeline.images import inputs
 from pipeline.models import baseline, fitting, runtime, transfer
 from pipeline.statistics import studies
-from pipeline.vocabulary import LABELS
-
-LEAST = 4  # images of each class
 
 
 def ablate_data(
@@ -47,7 +44,6 @@ def ablate_data(
     for module, (hyperparameters, train_file, val_file) in models.items():
         model = module.__name__.rpartition(".")[2]
         train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
-        check(train, shares)
         for share, seed in itertools.product(shares, budget["seeds"]):
             examples = drawn(train, share, seed)
             epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])
@@ -68,23 +64,6 @@ def ablate_data(
 def drawn(train, share, seed):
     """The images of one run: a share of each class."""
     return train.stratified(share * len(train), seed)
-
-
-def check(train, shares):
-    """Refuse shares that hold next to nothing of a class.
-
-    Raises:
-        InputError: fewer than LEAST images of a class.
-    """
-    for share in shares:
-        labels = drawn(train, share, seed=0).labels
-        for number, label in enumerate(LABELS):
-            found, of = int((labels == number).sum()), int((train.labels == number).sum())
-            if found < LEAST:
-                raise InputError(
-                    f"ablate.shares: {share:g} of train has {found} of its {of} {label} images; expected at least "
-                    f"{LEAST} of each class; take larger shares"
-                )
 
 
 def duration(count, total, batch_size, epochs):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import trapezoid
 
+from tests import phantoms
 from tests.workflow.conftest import Build, build_anew
 
 
@@ -114,6 +115,20 @@ def test_a_wrong_key_is_said_before_anything_runs(checkout, tmp_path):
     assert "Traceback" not in output
 
 
+def test_wrong_metadata_is_said_before_anything_runs(checkout, tmp_path, edit):
+    edit("report/metadata.yaml", "group:", "grop:")
+    output = Build(checkout, tmp_path).snakemake("--cores", "2", check=False)
+    assert "metadata.yaml: the file: unknown key grop; expected the keys title" in output.splitlines()[-1]
+    assert "Traceback" not in output and not (tmp_path / "results").exists()
+
+
+def test_shares_too_small_for_a_class_stop_the_build_after_the_data(checkout, tmp_path):
+    phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=32, splits={"train": 24, "val": 8, "test": 8})
+    output = Build(checkout, tmp_path).snakemake("--cores", "1", check=False)
+    assert "ablate.shares: 0.5 of train has 3 of its 6 covid images; expected at least 4 of each class" in output
+    assert {file.stem for file in (tmp_path / "results/logs").glob("*.log")} == {"data", "data_check"}
+
+
 def test_the_diagram_of_the_readme_is_the_graph_of_the_rules(built):
     rules = {}  # {file: rule}
     for job, (_, outputs) in built.graph().items():
@@ -125,9 +140,11 @@ def test_the_diagram_of_the_readme_is_the_graph_of_the_rules(built):
     diagram = re.search(r"```mermaid\n(.*?)```", (built.checkout / "README.md").read_text(), flags=re.DOTALL)[1]
     for before, after in re.findall(r"^ +(\w+) --> (.+)$", diagram, flags=re.MULTILINE):
         drawn |= {(before, rule) for rule in after.split(" & ")}
-    # Figures, the notebook, settings and costs are left out of it, and what follows from other arrows.
+    # Figures, the notebook, settings, costs and the check of the data are left out of it, and what follows from other
+    # arrows.
     shown = {rule for edge in drawn for rule in edge}
     assert {rule for rule in set(rules.values()) - shown if not rule.endswith("_figures")} == {
+        "data_check",
         "notebook",
         "report_configuration",
         "report_cost",

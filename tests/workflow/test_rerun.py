@@ -65,7 +65,7 @@ def test_the_same_archive_by_another_path_changes_nothing(built, tmp_path):
     "name, old, new",
     [
         ("pipeline/models/fitting.py", '"""Fitting a model', '"""Another docstring: fitting a model'),
-        ("pipeline/images/decode.py", "def decode(content):", "# a comment\n\n\ndef decode(content):"),
+        ("pipeline/images/decode.py", "def decode(", "# a comment\n\n\ndef decode("),
         ("workflow/rules/common.smk", "def tracked(path):", "# a comment\ndef tracked(path):"),
     ],
 )
@@ -106,7 +106,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             | ABLATE_HEADS,
         ),
         ("pipeline/ablate_heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
-        ("pipeline/ablate_data.py", "LEAST = 4", "LEAST = 5", {"ablate_data"}),
+        ("pipeline/ablate_data.py", "sort=False", "sort=True", {"ablate_data"}),
+        ("pipeline/data_check.py", "LEAST = 4", "LEAST = 5", {"data_check"}),
         (
             "pipeline/images/decode.py",
             "Resampling.BILINEAR",
@@ -176,7 +177,7 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             "training: {epochs: 2",
             {f"train_initial {model}" for model in MODELS} | {f"tune_confirm {model} 1" for model in MODELS} | QUOTED,
         ),
-        ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data"} | QUOTED),
+        ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data", "data_check"} | QUOTED),
         ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"} | QUOTED),
         ("tests/workflow/tiny.yaml", "head_epochs: 1", "head_epochs: 2", ABLATE_HEADS | QUOTED),
         ("tests/workflow/tiny.yaml", "pool1_pool", "conv1_conv", ABLATE_FEATURES | QUOTED),

@@ -7,6 +7,7 @@ rule ablate_images:
     """Train or val again, decoded at another size; only files of that split's index are read."""
     input:
         index="tables/data/index_{split}.csv",
+        checked=ancient(CHECKED),
     output:
         images="results/ablate/{split}_{size}.npy",
         digest="results/ablate/{split}_{size}.npy.sha256",

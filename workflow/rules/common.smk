@@ -12,6 +12,7 @@ STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 DEFAULT_DATASET = "data/covid_xray.zip"  # what nobody named may be absent, when a build is copied without it
+CHECKED = "results/data/checked"
 
 problems = [
     *settings.misread(workflow.configfiles),
@@ -101,9 +102,10 @@ def shown(files):
 def tracked(path):
     """A large file as an input: itself whatever its age, and the digest of its content, whose change counts.
 
-    Snakemake compares files of more than 1 MB by their time stamps alone; [0] is the file.
+    Snakemake compares files of more than 1 MB by their time stamps alone; [0] is the file. Whatever reads large files
+    waits for the check of the data's counts, but does not run again after it.
     """
-    return [ancient(path), f"{path}.sha256"]
+    return [ancient(path), f"{path}.sha256", ancient(CHECKED)]
 
 
 def examples(split):

@@ -1,3 +1,7 @@
+localrules:
+    data_check,
+
+
 rule data:
     """The archive as a checked index and one uint8 cache a split; what was found of copies."""
     output:
@@ -12,6 +16,8 @@ rule data:
         "results/logs/data.log",
     benchmark:
         "results/benchmarks/data.tsv"
+    # This and the next say what is wrong with the data, before anything expensive runs.
+    priority: 101
     params:
         archive=dataset_path,
         content=dataset_digest,
@@ -29,6 +35,24 @@ rule data:
         "python -m pipeline.data data --archive {params.archive:q} --settings {params.settings:q} "
         "--index {output.index} --splits {output.splits} --caches {output.caches} "
         "--masks {output.masks} --duplicates-table {output.duplicates} --summary {output.summary} --log {log}"
+
+
+rule data_check:
+    """Whether train has enough images for the smallest share that both models are trained on."""
+    input:
+        index="tables/data/index_train.csv",
+    output:
+        touch(CHECKED),
+    log:
+        "results/logs/data_check.log",
+    benchmark:
+        "results/benchmarks/data_check.tsv"
+    priority: 101
+    params:
+        settings=chosen("ablate.shares"),
+        code=code_of("pipeline.data_check"),
+    shell:
+        "python -m pipeline.data_check data_check --index {input.index} --settings {params.settings:q} --log {log}"
 
 
 if config["dataset"]["external"]:

@@ -1,3 +1,5 @@
+from pipeline.render import metadata
+
 ARTICLE = ROOT / "report/article.tex.j2"
 # What lies beside it: inputs, so that an edit of one reruns the report and nothing else.
 TEMPLATES = sorted(
@@ -5,6 +7,12 @@ TEMPLATES = sorted(
     for file in ARTICLE.parent.rglob("*")
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
+
+try:
+    metadata.read(ROOT / "report/metadata.yaml")
+except InputError as error:
+    # An exception is shown with more lines, after these.
+    sys.exit(f"{error}")
 
 # What the article has no room for is shown by `snakemake --report`; the tables are handed in with the article.
 SUPPLEMENT_FIGURES = [
