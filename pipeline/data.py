@@ -10,8 +10,9 @@ Writes  tables/data/index.csv and index_{train,val,test}.csv, one row an image;
 import hashlib
 import random
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import batched
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,15 +20,17 @@ from tqdm import tqdm
 
 from pipeline.command import InputError, log, run
 from pipeline.images import cache, duplicates
-from pipeline.images.archive import open_source
-from pipeline.images.decode import DecodeError, as_mask, decode, resize
+from pipeline.images.archive import ReadError, open_source
+from pipeline.images.decode import DecodeError, as_mask, decode, film, resize
+from pipeline.images.layout import check_complete, find_images, some
 from pipeline.vocabulary import LABELS, SPLITS
 
 LEAST = 5  # images of a split: explore compares splits by a classifier in as many folds
 LEAST_OF_CLASS = 2  # in each split: the variance of an AUC is one over the images of a class
-SPLIT_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
-KINDS = ("images", "masks")  # folders below a class, as the database has them
-SPREADSHEETS = {".xlsx", ".xls", ".csv"}
+SAME_FILM = 0.998  # correlation of a film with itself saved again: 0.9994 and more as JPEG of quality 60 or in half the
+# size; of the two films in the COVID-19 Radiography Database's subset that are most alike, 0.9975
+INVERTED = -0.5  # correlation with the mean image; in that subset, -0.28 and more
+BITS_APART = 4  # that one 16-bit file may use fewer than others of the data set
 COLUMNS = ["file", "split", "label", "width", "height", "mode", "bit_depth", "bytes", "sha256", "group", "mask"]
 FILES_AT_ONCE = 256
 
@@ -46,8 +49,8 @@ def data(
 
     Raises:
         InputError: no images; a split or class missing, empty, too small or there twice; masks that are black or do not
-            fit their images; generated images in a real build; equal pixels under two labels; copies across splits
-            where dataset.duplicates is fail; or files that cannot be read, all of them listed at once.
+            fit their images; generated images in a real build; the same film under two labels; copies across splits
+            where dataset.duplicates is fail; or files that cannot be read, all of them at once, by cause.
     """
     dataset, seed = settings["dataset"], settings["seed"]
     source = open_source(archive)
@@ -60,8 +63,9 @@ def data(
     check_phantoms(archive, table["file"], rows, settings["demo"])
     table = table.reset_index(drop=True).join(pd.DataFrame(rows))
 
+    name_inverted(archive, table["file"], thumbnails)
     pairs, found = duplicates.find(table["sha256"], thumbnails, seed)
-    check_labels(archive, table)
+    pairs, of_two_labels = check_labels(archive, table, pairs)
     group = duplicates.groups(pairs, len(table))
     table["group"] = table.groupby(group)["file"].transform("min")
     if not has_splits:
@@ -77,7 +81,8 @@ def data(
 
     index.parent.mkdir(parents=True, exist_ok=True)
     table[COLUMNS].to_csv(index, index=False)
-    copies.assign(threshold=found["threshold"]).to_csv(duplicates_table, index=False)
+    listed = pd.concat([copies, _of_two_labels(table, of_two_labels)])
+    listed.assign(threshold=found["threshold"]).to_csv(duplicates_table, index=False)
     counts = {"images": len(pixels), **found, "groups": copies["group"].nunique(), "dropped": len(dropped)}
     pd.DataFrame([counts]).to_csv(summary, index=False)
     for split, split_index, split_cache, split_masks in zip(SPLITS, splits, caches, masks, strict=True):
@@ -87,82 +92,6 @@ def data(
         write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
         counts = chosen["label"].value_counts()
         log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in LABELS))
-
-
-def find_images(archive, source, class_folders):
-    """Where each image and mask of the archive is, by the folders' names.
-
-    [SPLIT/]CLASS/[images/]NAME below any enclosing folder is an image, [SPLIT/]CLASS/masks/NAME the mask of the same
-    name. Where no class lies in a split, the archive has none (as the database).
-
-    Returns:
-        table, one row an image: file, split (None without splits), label, bytes, mask (its member's name or "");
-        and all members of the archive in its order.
-    """
-    labels = {folder.lower(): label for label, folders in class_folders.items() for folder in folders}
-    members = source.members()
-    found, others = [], []
-    for member in members:
-        folder, kind = member.path.parent, "images"
-        if folder.name.lower() in KINDS:
-            folder, kind = folder.parent, folder.name.lower()
-        label = labels.get(folder.name.lower())
-        if label is None or member.path.suffix.lower() in SPREADSHEETS:
-            others.append(member)
-            continue
-        split = SPLIT_FOLDERS.get(folder.parent.name.lower())
-        found.append((member.name, split, label, member.size, kind, str(folder), str(folder.parent)))
-    columns = ["file", "split", "label", "bytes", "kind", "class_folder", "home"]
-    found = pd.DataFrame(found, columns=columns).astype({"split": object})
-    if found["split"].notna().any():
-        strayed = set(found[found["split"].isna()]["file"])
-        others += [member for member in members if member.name in strayed]
-        found = found[found["split"].notna()]
-    images = found[found["kind"] == "images"]
-    if images.empty:
-        there = f", but {_places(others, set())}" if others else ""
-        raise InputError(
-            f"{archive}: no images found{there}; expected folders train/, val/ and "
-            f"test/, each with one folder a class ({' and '.join(sorted(labels))}; dataset.classes names them), or "
-            "these two alone"
-        )
-    _check_once(archive, images)
-    if others:
-        log.info("%s: passed over %d file(s): %s", archive, len(others), _places(others, set(found["class_folder"])))
-    images = images.assign(mask=_masks(archive, images, found[found["kind"] == "masks"]))
-    images = images.sort_values(["split", "label", "file"])
-    return images[["file", "split", "label", "bytes", "mask"]].reset_index(drop=True), members
-
-
-def _places(members, class_folders):
-    """In a few words the folders of `members`, or their names where images lie below the same folder."""
-    enclosing = {parent for folder in class_folders for parent in (PurePosixPath(folder) / "images").parents}
-    places = sorted({m.name if m.path.parent in enclosing else f"{m.path.parent}/" for m in members})
-    return ", ".join(places[:8]) + (f" and {len(places) - 8} more" if len(places) > 8 else "")
-
-
-def _check_once(archive, images):
-    """Each split, or where there is none the pair of classes, in one folder."""
-    for split, homes in images.groupby("split", dropna=False)["home"].unique().items():
-        if len(homes) > 1:
-            what = "the classes' folders are" if pd.isna(split) else f"{split} is"
-            raise InputError(
-                f"{archive}: {what} there {len(homes)} times, in {', '.join(sorted(homes))}; keep one of them"
-            )
-
-
-def check_complete(archive, images, class_folders):
-    """Both classes in each split, or in the whole where there are no splits."""
-    if images["split"].isna().all():
-        absent = [label for label in LABELS if label not in set(images["label"])]
-    else:
-        present = set(zip(images["split"], images["label"], strict=True))
-        absent = [f"{split}/{label}" for split in SPLITS for label in LABELS if (split, label) not in present]
-    if absent:
-        raise InputError(
-            f"{archive}: no images in {', '.join(absent)}; both classes are needed, in each split if there are any "
-            f"(folder names of the classes: dataset.classes, now {dict(class_folders)})"
-        )
 
 
 def check_size(archive, table):
@@ -176,29 +105,6 @@ def check_size(archive, table):
             f"{LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or take larger counts "
             "where dataset.draw is set"
         )
-
-
-def _masks(archive, images, masks):
-    """Name of each image's mask, "" where the data has none: the file of its name in masks/ beside it."""
-
-    def keys(files):
-        return files["class_folder"] + "/" + files["file"].str.replace(r".*[/\\\\]|\.[^.]*$", "", regex=True)
-
-    of_image = pd.Series(masks["file"].to_numpy(), index=keys(masks))
-    wanted = keys(images)
-    orphans = sorted(of_image[~of_image.index.isin(wanted) | of_image.index.duplicated()])
-    if orphans:
-        raise InputError(
-            f"{archive}: {len(orphans)} mask(s) without an image of their own by that name, as {orphans[0]}; "
-            "remove them or add their images"
-        )
-    bare = images[~wanted.isin(of_image.index) | wanted.duplicated()]["file"]
-    if len(masks) and len(bare):
-        raise InputError(
-            f"{archive}: {len(bare)} of {len(images)} images have no mask of their own, the first: {min(bare)}; "
-            "masks are used for all images or for none: add these, or remove the folders masks/"
-        )
-    return wanted.map(of_image).to_numpy() if len(masks) else ""
 
 
 def _draw(table, counts, seed):
@@ -226,6 +132,9 @@ def _draw(table, counts, seed):
 def read_images(archive, source, members, table, size):
     """All images and masks of `table`, in the archive's order; all files that cannot be used are reported together.
 
+    16-bit grey whose file does not state its range is scaled by the least range of 10, 12, 14 or 16 bits that holds the
+    values of all such files, so that images stay as bright beside each other as they are.
+
     Returns:
         rows (images) of what the files were; pixels uint8 (images, size, size); thumbnails uint8 (images, 64, 64);
         masks uint8 (images, size, size), or (0, size, size) where there are none.
@@ -233,50 +142,85 @@ def read_images(archive, source, members, table, size):
     places = {name: ("images", place) for place, name in enumerate(table["file"])}
     places |= {name: ("masks", place) for place, name in enumerate(table["mask"]) if name}
     jobs = [member for member in members if member.name in places]
-    rows, mask_shapes, damaged = [{} for _ in range(len(table))], {}, []
+    rows, mask_shapes = [{} for _ in range(len(table))], {}
     pixels = np.empty((len(table), size, size), np.uint8)
     thumbnails = np.empty((len(table), duplicates.THUMBNAIL, duplicates.THUMBNAIL), np.uint8)
     masks = np.empty((len(table) if table["mask"].any() else 0, size, size), np.uint8)
 
-    def content(member):
-        try:
-            return source.read(member)
-        except Exception as error:  # each kind of archive and of damage raises a type of its own
-            return error
-
-    def use(member, content):
+    def use(member, content, bits=None):
         kind, place = places[member.name]
-        if isinstance(content, Exception):
-            return f"{member.name}: cannot be taken out of the archive ({content})"
-        try:
-            grey, was = decode(content)
-        except DecodeError as error:
-            return f"{member.name}: {error}"
-        if kind == "masks" and not grey.any():
-            return f"{member.name}: a mask that is black throughout; mend it, or remove the folders masks/"
+        grey, was = decode(content) if kind == "masks" else film(content, bits)
         if kind == "masks":
+            if not grey.any():
+                raise DecodeError("a mask that is black throughout (correct it, or remove the folders masks/)")
             masks[place], mask_shapes[place] = as_mask(grey, size), grey.shape
-            return None
+            return
         pixels[place], thumbnails[place] = resize(grey, size), resize(grey, duplicates.THUMBNAIL)
         shape = f"{grey.shape}".encode()
         rows[place] = was | {"sha256": hashlib.sha256(shape + np.ascontiguousarray(grey).tobytes()).hexdigest()}
-        return None
 
-    with ThreadPoolExecutor() as pool, tqdm(total=len(jobs), unit="file", disable=None) as progress:
-        under_way = []
-        for batch in [*batched(jobs, FILES_AT_ONCE), ()]:
-            contents = [content(member) for member in batch]  # read in order, while the pool decodes the batch before
-            for message in under_way:
-                damaged += [message] if message else []
-                progress.update()
-            under_way = pool.map(use, batch, contents)
-    if damaged:
-        raise InputError(
-            f"{archive}: {len(damaged)} of {len(jobs)} files cannot be read as images; "
-            "repair or remove them:\n  " + "\n  ".join(damaged)
+    failed = _in_order(source, jobs, use)
+    unstated = {
+        table["file"].iloc[place]: row["bit_depth"]
+        for place, row in enumerate(rows)
+        if not row.pop("range_known", True)
+    }
+    bits = max(unstated.values(), default=0)
+    failed += [
+        (
+            name,
+            DecodeError(
+                f"{bits}-bit values in other 16-bit files, but here none of more than {own} bits; nearly black"
+            ),
         )
+        for name, own in unstated.items()
+        if own <= bits - BITS_APART
+    ]
+    if failed:
+        raise InputError(f"{archive}: {len(failed)} of {len(jobs)} files cannot be read as images; {_by_cause(failed)}")
+    _in_order(source, [member for member in jobs if unstated.get(member.name, bits) < bits], partial(use, bits=bits))
+    for row in rows:
+        row.pop("range_known", None)
+    if unstated and bits < 16:
+        log.info("%s: values of %d 16-bit files are read as %d-bit, which holds all", archive, len(unstated), bits)
     _check_masks(archive, table, rows, mask_shapes)
     return rows, pixels, thumbnails, masks
+
+
+def _in_order(source, members, use):
+    """Call use(member, its content) for each member, read in order, in threads; (name, error) of those that fail."""
+
+    def attempt(member, content):
+        try:
+            return use(member, content) if isinstance(content, bytes) else content
+        except DecodeError as error:
+            return error
+
+    def content(member):
+        try:
+            return source.read(member)
+        except ReadError as error:
+            return error
+
+    failed, under_way = [], []
+    with ThreadPoolExecutor() as pool, tqdm(total=len(members), unit="file", disable=None) as progress:
+        for batch in [*batched(members, FILES_AT_ONCE), ()]:
+            contents = [content(member) for member in batch]  # while the pool decodes the batch before
+            for member, error in under_way:
+                failed += [(member.name, error)] if error else []
+                progress.update()
+            under_way = zip(batch, pool.map(attempt, batch, contents), strict=True)
+    return failed
+
+
+def _by_cause(failed):
+    """Files that cannot be used, by cause: a line each, or the only cause in the same line."""
+    causes = {}
+    for name, error in failed:
+        cause, detail = (error.cause, error.detail) if isinstance(error, DecodeError) else (str(error), "")
+        causes.setdefault(cause, []).append(f"{name} ({detail})" if detail else name)
+    lines = [f"{cause}: {len(names)} file(s), {some(sorted(names))}" for cause, names in sorted(causes.items())]
+    return lines[0] if len(lines) == 1 else "\n  ".join(["repair or remove them:", *lines])
 
 
 def _check_masks(archive, table, rows, mask_shapes):
@@ -294,15 +238,48 @@ def _check_masks(archive, table, rows, mask_shapes):
         )
 
 
-def check_labels(archive, table):
-    """The same pixels under two labels: one of them is wrong, and no program can tell which."""
-    contradicting = table[table.groupby("sha256")["label"].transform("nunique") > 1]
-    if len(contradicting):
-        listed = [" = ".join(sorted(copies["file"])) for _, copies in contradicting.groupby("sha256", sort=False)]
-        raise InputError(
-            f"{archive}: {len(listed)} image(s) under two labels, with the same pixels; "
-            "keep the one with the right label:\n  " + "\n  ".join(sorted(listed))
+def name_inverted(archive, files, thumbnails):
+    """Log images that look like negatives: nothing says so in their files, and a film may also be unusual."""
+    mean = thumbnails.mean(axis=0).astype(np.uint8)
+    places = np.arange(len(thumbnails))
+    alike = duplicates.correlations(np.concatenate([thumbnails, [mean]]), places, np.full_like(places, len(places)))
+    if inverted := sorted(files[alike < INVERTED]):
+        log.warning(
+            "%s: %d image(s) look inverted (white for black): %s; look at them", archive, len(inverted), some(inverted)
         )
+
+
+def check_labels(archive, table, pairs):
+    """Refuse one film under two labels: one of them is wrong, and no program can tell which.
+
+    Returns:
+        pairs of one label, which are copies; pairs of two labels, which may be different films, and which are named.
+    """
+    label = table["label"].to_numpy()
+    same_film = duplicates.groups(pairs[pairs["correlation"] >= SAME_FILM], len(table))
+    films = table.groupby(same_film)
+    contradicting = table[films["label"].transform("nunique") > 1]
+    if len(contradicting):
+        listed = sorted(
+            " = ".join(sorted(files)) for _, files in contradicting.groupby(same_film[contradicting.index])["file"]
+        )
+        raise InputError(
+            f"{archive}: {len(listed)} image(s) under two labels, with the same pixels or saved again (correlation of "
+            f"{SAME_FILM} and more); keep the one with the right label: {some(listed)}"
+        )
+    of_two_labels = label[pairs["first"]] != label[pairs["second"]]
+    named = [
+        f"{table['file'][pair.first]} ~ {table['file'][pair.second]} ({pair.correlation:.4f})"
+        for pair in pairs[of_two_labels].itertuples()
+    ]
+    if named:
+        log.warning(
+            "%s: %d pair(s) of nearly the same image under two labels, which are kept: %s; look at them",
+            archive,
+            len(named),
+            some(named),
+        )
+    return pairs[~of_two_labels], pairs[of_two_labels]
 
 
 def _split(table, ratios, seed):
@@ -347,6 +324,19 @@ def _copies(archive, table, pairs, policy):
     drop = leaks & (policy == "drop")
     copies["done"] = np.select([drop, across], ["dropped", "kept"], "kept (one split)")
     return copies, set(copies[drop]["file"])
+
+
+def _of_two_labels(table, pairs):
+    """Rows for the table of copies: each image of a pair with two labels, of which none is dropped for the other."""
+    both = pd.concat([pairs, pairs.rename(columns={"first": "second", "second": "first"})])
+    both = both[both["first"].isin(table.index) & both["second"].isin(table.index)].sort_values(["first", "second"])
+    rows = table.loc[both["first"], ["group", "file", "split", "label"]]
+    return rows.assign(
+        found=both["found"].to_numpy(),
+        correlation=both["correlation"].round(6).to_numpy(),
+        copy_of=table["file"].loc[both["second"]].to_numpy(),
+        done="kept (two labels)",
+    )
 
 
 def _report_copies(copies, found, images, dropped):

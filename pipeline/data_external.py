@@ -13,19 +13,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.data import (
-    COLUMNS,
-    check_complete,
-    check_labels,
-    check_phantoms,
-    check_size,
-    find_images,
-    read_images,
-    write,
-)
+from pipeline.data import COLUMNS, check_labels, check_phantoms, check_size, read_images, write
 from pipeline.images import cache, duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import resize
+from pipeline.images.layout import check_complete, find_images
 from pipeline.vocabulary import LABELS, SPLITS
 
 
@@ -55,13 +47,13 @@ def data_external(
     rows, pixels, _, _ = read_images(archive, source, members, table, dataset["image_size"])
     check_phantoms(archive, table["file"], rows, settings["demo"])
     table = table.join(pd.DataFrame(rows))
-    check_labels(archive, table)
 
     known = pd.read_csv(index)
     known = pd.concat([known[known["split"] == split] for split in SPLITS])  # in the order of the caches
     images = [*(image for file in caches for image in cache.read(file)), *pixels]
     thumbnails = np.stack([resize(np.asarray(image), duplicates.THUMBNAIL) for image in images])
     pairs, found = duplicates.find([*known["sha256"], *table["sha256"]], thumbnails, seed)
+    pairs, _ = check_labels(archive, pd.concat([known, table], ignore_index=True), pairs)
     group = duplicates.groups(pairs, len(images))
     table["group"] = table.groupby(group[len(known) :])["file"].transform("min")
     copied = np.isin(group[len(known) :], group[: len(known)])

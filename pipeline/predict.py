@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from pipeline.command import InputError, one_line
-from pipeline.images.decode import DecodeError, decode, resize
+from pipeline.images.decode import DecodeError, film, resize
 
 MODEL_FILES = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 DISCLAIMER = "Coursework and research: no medical device, nothing here is a diagnosis."
@@ -76,14 +76,14 @@ def read(image):
     """The image as uint8 (height, width).
 
     Raises:
-        InputError: no such file, or no image that can be read.
+        InputError: no such file, or no image that can be read and shows something.
     """
     try:
-        return decode(image.read_bytes())[0]
+        return film(image.read_bytes())[0]
     except OSError as error:
         raise InputError(f"{image}: {error.strerror}; expected an image file") from None
     except DecodeError as error:
-        raise InputError(f"{image}: {error}; expected an image of 8 or 16 bits") from None
+        raise InputError(f"{image}: {error}; expected a chest film of 8 or 16 bits") from None
 
 
 def main():
@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--build", type=Path, default=Path(), help="folder of a finished build; this one by default")
     parser.add_argument("--explain", action="store_true", help="write NAME_gradcam.png here")
     options = parser.parse_args()
-    # Names with letters that the terminal does not have are printed all the same.
+    # A file's name may have letters that the terminal does not, or be no Unicode.
     sys.stdout.reconfigure(errors="backslashreplace")
     with one_line():
         predict(options.images, options.model, options.build, options.explain)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from pipeline.command import InputError
 from pipeline.data import COLUMNS, LEAST, data
+from pipeline.data_check import data_check
 from pipeline.images import archive as archives
 from pipeline.images.decode import DecodeError, decode
 from pipeline.statistics import tests
@@ -152,7 +154,14 @@ def test_clutter_is_passed_over(clean, contents, tmp_path):
         "__MACOSX/phantoms/train/covid/train_covid_0001.png",
         "phantoms/train/covid/.DS_Store",
         "phantoms/val/normal/Thumbs.db",
-        "phantoms/val/normal/desktop.ini",
+        "phantoms/val/normal/Desktop.ini",
+        "phantoms/val/normal/ehthumbs.db",
+        "phantoms/test/covid/Icon\r",
+        "phantoms/test/covid/thumbs.db:encryptable",
+        "phantoms/test/covid/test_covid_0001.png:Zone.Identifier",
+        "phantoms/train/normal/@eaDir/train_normal_0001.png/SYNOPHOTO_THUMB.jpg",
+        "phantoms/train/normal/.ipynb_checkpoints/train_normal_0001-checkpoint.png",
+        "$RECYCLE.BIN/desktop.ini",
         "phantoms/README.txt",
     ]:
         contents[name] = b"no image"
@@ -187,12 +196,44 @@ def test_file_names(contents, tmp_path, source):
         assert np.array_equal(cached, np.asarray(Image.open(io.BytesIO(content)))), name
 
 
-def test_file_name_that_is_no_text(contents, tmp_path):
-    folder = unpacked(zipped(tmp_path / "folder.zip", contents))
-    latin_1 = os.fsdecode(os.fsencode(folder / "phantoms/val/covid") + b"/caf\xe9.png")
-    Path(latin_1).write_bytes(contents["phantoms/val/covid/val_covid_0001.png"])
-    message = refusal(folder, tmp_path)
-    assert r"caf\udce9.png" in message and "UTF-8" in message
+@pytest.mark.parametrize("source", ["tar", "folder"])
+def test_file_name_that_is_no_text(contents, tmp_path, source):
+    """Latin-1 where UTF-8 is expected: such a name cannot be written to a table."""
+    content = contents.pop("phantoms/val/covid/val_covid_0001.png")
+    latin_1 = os.fsdecode(b"phantoms/val/covid/caf\xe9.png")
+    if source == "tar":
+        archive = tarred(tmp_path / "x.tar", contents | {latin_1: content})
+    else:
+        archive = unpacked(zipped(tmp_path / "folder.zip", contents))
+        (archive / latin_1).write_bytes(content)
+    built = build(archive, tmp_path)
+    (place,) = np.flatnonzero(built.splits["val"]["file"] == "phantoms/val/covid/caf%E9.png")
+    assert np.array_equal(built.pixels["val"][place], np.asarray(Image.open(io.BytesIO(content))))
+
+
+class Unflagged(zipfile.ZipInfo):
+    """A member whose name has no flag that says UTF-8, as programs without it write them."""
+
+    def _encodeFilenameFlags(self):
+        return self.filename.encode("cp437"), 0
+
+
+@pytest.mark.parametrize(("encoding", "seen"), [("utf-8", "表ソ能"), ("cp932", None)])
+def test_names_in_a_zip_file_without_a_flag(contents, tmp_path, encoding, seen):
+    """The second byte of these letters is a backslash in Shift-JIS."""
+    names = [name for name in contents if "/train/normal/" in name]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name, content in contents.items():
+            shown = name.replace("train_normal", "表ソ能") if name in names else name
+            info = Unflagged("x")
+            info.filename = shown.encode(encoding).decode("cp437")
+            archive.writestr(info, content)
+    built = build(tmp_path / "x.zip", tmp_path)
+    train = built.splits["train"]
+    assert len(train) == COUNTS["train"] and (train["label"] == "normal").sum() == len(names)
+    assert train["file"].str.count("/").eq(3).all()
+    if seen:
+        assert train["file"].str.contains(seen).sum() == len(names)
 
 
 def test_folders_in_other_spellings(clean, contents, tmp_path):
@@ -242,6 +283,17 @@ def test_a_class_with_one_image_in_a_split_is_refused(contents, tmp_path):
     kept = {name: content for name, content in contents.items() if name not in covid[1:]}
     message = refusal(zipped(tmp_path / "one.zip", kept), tmp_path)
     assert "1 covid in test" in message and "of each class" in message
+
+
+def test_shares_that_hold_next_to_nothing_of_a_class_are_refused(tmp_path):
+    pd.DataFrame({"label": ["normal"] * 951 + ["covid"] * 45}).to_csv(tmp_path / "index.csv", index=False)
+    with pytest.raises(InputError, match=r"ablate\.shares: 0\.05 of train has 2 of its 45 covid images") as caught:
+        data_check(tmp_path / "index.csv", {"ablate": {"shares": [1, 0.1, 0.05]}})
+    assert "at least 4 of each class; set ablate.shares to 0.08 and more" in str(caught.value)
+    data_check(tmp_path / "index.csv", {"ablate": {"shares": [0.08, 1]}})
+    pd.DataFrame({"label": ["normal"] * 9 + ["covid"] * 3}).to_csv(tmp_path / "index.csv", index=False)
+    with pytest.raises(InputError, match="1 of train has 3 of its 3 covid images.*add images"):
+        data_check(tmp_path / "index.csv", {"ablate": {"shares": [1]}})
 
 
 def test_draw_of_more_than_there_is(clean, tmp_path):
@@ -344,9 +396,51 @@ def test_all_unreadable_files_are_listed(contents, tmp_path):
         file.seek(position)
         file.write(bytes([byte ^ 1]))
     message = refusal(stored, tmp_path)
-    assert message.splitlines()[0].startswith(f"{stored}: 5 of 60 files cannot be read")
-    listed = [line.strip().split(": ")[0] for line in message.splitlines()[1:]]
-    assert sorted(listed) == sorted([*damaged, flipped])
+    first, *lines = message.splitlines()
+    assert first.startswith(f"{stored}: 5 of 60 files cannot be read")
+    assert [line.strip() for line in lines] == [
+        "cut short or damaged: 2 file(s), phantoms/test/covid/cut 2.jpg, phantoms/val/normal/cut.png",
+        f"damaged in the archive (copy or download it again): 1 file(s), {flipped}",
+        "not an image: 1 file(s), phantoms/train/covid/notes.txt",
+        "not an image, but an empty file: 1 file(s), phantoms/train/normal/empty.png",
+    ]
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+
+def encrypted(path):
+    """The zip file with the flag of encryption set on every member."""
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(signature)
+        while place >= 0:
+            content[place + offset] |= 1
+            place = content.find(signature, place + 4)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "cause"),
+    [
+        (
+            lambda contents: dict.fromkeys(contents, POINTER),
+            "a Git LFS pointer instead of the file (run `git lfs pull`)",
+        ),
+        (
+            lambda contents: dict.fromkeys(contents, bytes(128) + b"DICM"),
+            "a DICOM file (convert it to PNG, 8 or 16 bits)",
+        ),
+        (lambda contents: contents, "encrypted (make the archive again without a password)"),
+    ],
+)
+def test_one_cause_is_one_line_with_the_number_and_three_examples(contents, tmp_path, spoilt, cause):
+    path = zipped(tmp_path / "x.zip", spoilt(contents))
+    message = refusal(encrypted(path) if "encrypted" in cause else path, tmp_path)
+    first = ", ".join(sorted(contents)[:3])
+    assert "\n" not in message and "56 of 56 files cannot be read as images" in message
+    assert message.endswith(f"{cause}: 56 file(s), {first} and 53 more")
 
 
 def test_command_line_shows_one_message(tmp_path):
@@ -496,7 +590,7 @@ def test_masks_of_zeros_and_ones(tmp_path):
 def test_black_masks_are_refused(tmp_path):
     black = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.zeros((30, 30), np.uint8)) for n in (2, 5)}
     message = refusal(zipped(tmp_path / "black.zip", database() | black), tmp_path)
-    assert all(f"{name}: a mask that is black throughout" in message for name in black)
+    assert "a mask that is black throughout" in message and all(name in message for name in black)
 
 
 def test_masks_of_another_shape(tmp_path):
@@ -506,14 +600,186 @@ def test_masks_of_another_shape(tmp_path):
     assert all(f"{name}: 33x30, its image {SIZE}x{SIZE}" in message for name in masks)
 
 
+# Other layouts
+
+
+SPELT = {
+    "training, valid, testing": lambda split, label, file: (
+        f"{ {'train': 'training', 'val': 'valid', 'test': 'testing'}[split] }/{label}/{file}"
+    ),
+    "dev": lambda split, label, file: f"{split.replace('val', 'dev')}/{label}/{file}",
+    "split/images/class": lambda split, label, file: f"x/{split}/images/{label}/{file}",
+    "images/split/class": lambda split, label, file: f"images/{split}/{label}/{file}",
+    "class/split": lambda split, label, file: f"{label}/{split}/{file}",
+    "a folder per patient": lambda split, label, file: f"{split}/{label}/patient_{file[-6:-4]}/{file}",
+    "below a folder named as a class": lambda split, label, file: f"covid/{split}/{label}/{file}",
+    "each class in a folder of its own": lambda split, label, file: f"{label}_set/{split}/{label}/{file}",
+}
+
+
+@pytest.mark.parametrize("layout", SPELT)
+def test_layouts(clean, contents, tmp_path, layout):
+    spelt = {}
+    for name, content in contents.items():
+        _, split, label, file = name.split("/")
+        spelt[SPELT[layout](split, label, file)] = content
+    built = build(
+        zipped(tmp_path / "x.zip", spelt | {"covid/README.txt": b"of the whole"} if "named" in layout else spelt),
+        tmp_path,
+    )
+    columns = ["split", "label", "sha256"]
+    expected = build(clean, tmp_path / "clean").index[columns]
+    pd.testing.assert_frame_equal(
+        built.index[columns].sort_values(columns, ignore_index=True), expected.sort_values(columns, ignore_index=True)
+    )
+
+
+def test_masks_in_a_folder_beside_that_of_the_images(tmp_path):
+    moved = {}
+    for name, content in database().items():
+        if name.endswith(".png"):
+            _, label, kind, file = name.split("/")
+            moved[f"Dataset/{kind}/{label}/a/{file}"] = content
+    built = build(zipped(tmp_path / "x.zip", moved), tmp_path)
+    assert (built.index["mask"] == built.index["file"].str.replace("/images/", "/masks/")).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda name: name.replace("/val/", "/holdout/"),
+            "no images in val, but phantoms/holdout/ (8 images) in folders that",
+        ),
+        (lambda name: name.replace("/val/", "/holdout/"), "expected val/, valid/, validation/, dev/"),
+        (lambda name: f"fold_{name[-5]}/{name.split('/')[2]}/{name[-12:]}", "in fold_0/ ("),
+        (
+            lambda name: name.replace("/val/", "/train/x"),
+            "found phantoms/test/covid, phantoms/test/normal, phantoms/train",
+        ),
+        (lambda name: name.replace("/train/covid/", "/train/covid/test/"), "is in train and in test"),
+        (
+            lambda name: name.replace("/train/normal/", "/train/covid/normal/"),
+            "10 image(s) are in a folder of one class",
+        ),
+    ],
+)
+def test_layouts_that_are_not_understood_are_told_with_what_was_found(contents, tmp_path, change, said):
+    assert said in refusal(zipped(tmp_path / "x.zip", {change(name): c for name, c in contents.items()}), tmp_path)
+
+
+def test_an_archive_in_the_archive_is_named(clean, tmp_path):
+    message = refusal(zipped(tmp_path / "outer.zip", {"x/covid_xray.zip": clean.read_bytes()}), tmp_path)
+    assert f"archive(s) in it: x/covid_xray.zip; unpack {tmp_path / 'outer.zip'}" in message
+
+
+def test_a_zip_file_in_parts_is_named(clean, tmp_path):
+    content = clean.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    last, first = tmp_path / "x.zip", tmp_path / "x.z01"
+    last.write_bytes(content[: end + 4] + b"\2\0\2\0" + content[end + 8 :])
+    first.write_bytes(b"PK\x07\x08" + content)
+    assert "the last part (number 3) of a zip file in several parts; join them" in refusal(last, tmp_path)
+    assert "the first part of a zip file in several parts" in refusal(first, tmp_path)
+
+
+# Links
+
+
+def linked_zip(path, contents, links):
+    zipped(path, contents)
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, target in links.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, target)
+    return path
+
+
+def linked_tar(path, contents, links, kind=tarfile.SYMTYPE):
+    tarred(path, contents)
+    with tarfile.open(path, "a") as archive:
+        for name, target in links.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    return path
+
+
+def linked_folder(path, contents, links):
+    folder = unpacked(zipped(path.with_suffix(".zip"), contents))
+    for name, target in links.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(target)
+    return folder
+
+
+LINKED = {"zip": linked_zip, "tar": linked_tar, "folder": linked_folder}
+
+
+@pytest.mark.parametrize("source", LINKED)
+def test_links_are_followed(clean, contents, tmp_path, source):
+    """To a file, to a link, and to a folder, from which a link leads round and round."""
+    moved = {
+        name.replace("phantoms/train", "store/a").replace("phantoms/val", "store/b"): c for name, c in contents.items()
+    }
+    links = {
+        name: f"../../../store/a/{name.removeprefix('phantoms/train/')}"
+        for name in contents
+        if "/train/normal/" in name
+    }
+    first, second, *_ = links
+    links |= {
+        second: first.rpartition("/")[2],
+        "phantoms/train/covid": "../../store/a/covid",
+        "phantoms/val": "../store/b",
+    }
+    links["store/b/covid/up"] = "../../b"
+    built = build(LINKED[source](tmp_path / f"linked.{source}", moved, links), tmp_path, duplicates="keep")
+    expected = build(clean, tmp_path / "clean").index.set_index("file")["sha256"]
+    expected[second] = expected[first]
+    assert built.index.set_index("file")["sha256"].to_dict() == expected.to_dict()
+
+
+def test_hard_links_are_followed(clean, contents, tmp_path):
+    links = {name: f"store/{name[-8:]}" for name in contents if "/train/covid/" in name}
+    moved = {links.get(name, name): content for name, content in contents.items()}
+    built = build(linked_tar(tmp_path / "x.tar", moved, links, tarfile.LNKTYPE), tmp_path)
+    columns = ["file", "sha256"]
+    pd.testing.assert_frame_equal(built.index[columns], build(clean, tmp_path / "clean").index[columns])
+
+
+@pytest.mark.parametrize("source", LINKED)
+def test_links_to_nothing_are_named(contents, tmp_path, source):
+    targets = ["../gone.png", "/etc/passwd.png", "round.png"]
+    links = {
+        f"phantoms/val/covid/{name}.png": target for name, target in zip(["gone", "out", "round"], targets, strict=True)
+    }
+    archive = LINKED[source](tmp_path / f"x.{source}", contents, links)
+    assert len(archives.digest(archive)) == 64, "which the build makes before anything can be told"
+    message = refusal(archive, tmp_path)
+    assert "3 of 59 files cannot be read as images; a link to a file that" in message
+    assert all(name in message for name in links)
+
+
+def test_what_cannot_be_read_in_a_folder_is_named(contents, tmp_path):
+    folder = unpacked(zipped(tmp_path / "x.zip", contents))
+    os.mkfifo(folder / "phantoms/val/covid/pipe.png")
+    assert "neither a file nor a folder: 1 file(s), phantoms/val/covid/pipe.png" in refusal(folder, tmp_path)
+
+
 # The same split or image twice
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("phantoms/train", "again/train", "train is there 2 times, in again/train, phantoms/train"),
-        ("phantoms/val", "phantoms/validation", "val is there 2 times, in phantoms/val, phantoms/validation"),
+        ("phantoms/train", "again/train", "train is there 2 times, in again/train/ (40 images), phantoms/train/ (40"),
+        (
+            "phantoms/val",
+            "phantoms/validation",
+            "val is there 2 times, in phantoms/val/ (8 images), phantoms/validation/",
+        ),
     ],
 )
 @pytest.mark.parametrize("source", ["zip", "folder", "tar"])
@@ -525,7 +791,8 @@ def test_split_folder_twice(contents, tmp_path, source, old, new, said):
 
 def test_database_twice(tmp_path):
     archive = zipped(tmp_path / "twice.zip", database(root="a/") | database(root="b/"))
-    assert "the classes' folders are there 2 times, in a, b" in refusal(archive, tmp_path)
+    message = refusal(archive, tmp_path)
+    assert "the classes' folders are there 2 times, in a/ (48 images), b/ (48 images)" in message
 
 
 def test_class_missing_from_a_database(tmp_path):
@@ -537,7 +804,7 @@ def test_damaged_files_of_a_database_are_listed(tmp_path):
     damaged = ["Dataset/COVID/images/COVID-2.png", "Dataset/Normal/masks/Normal-3.png"]
     archive = tarred(tmp_path / "damaged.tar.gz", database() | dict.fromkeys(damaged, b"no image"))
     message = refusal(archive, tmp_path)
-    assert "2 of 96 files cannot be read" in message and all(f"{name}: not an image" in message for name in damaged)
+    assert f"2 of 96 files cannot be read as images; not an image: 2 file(s), {', '.join(damaged)}" in message
 
 
 @pytest.mark.parametrize("policy", ["drop", "keep", "fail"])
@@ -551,6 +818,41 @@ def test_one_file_in_two_classes(contents, tmp_path, layout, policy):
     archive = zipped(tmp_path / "both.zip", contents | {other: contents[file]})
     message = refusal(archive, tmp_path, duplicates=policy)
     assert "1 image(s) under two labels" in message and f"{file} = {other}" in message
+
+
+def saved_again(content):
+    return encoded(Image.open(io.BytesIO(content)).convert("L"), "JPEG", quality=95)
+
+
+@pytest.mark.parametrize("policy", ["drop", "keep", "fail"])
+def test_a_film_saved_again_under_the_other_label_is_refused(tmp_path, policy):
+    contents = smooth(database(masks=False, size=128, generated=False))
+    file, other = "Dataset/COVID/images/COVID-3.png", "Dataset/Normal/images/again.jpg"
+    contents |= {other: saved_again(contents[file]), "Dataset/COVID/images/again.jpg": saved_again(contents[file])}
+    message = refusal(zipped(tmp_path / "both.zip", contents), tmp_path, duplicates=policy, demo=False)
+    listed = f"Dataset/COVID/images/COVID-3.png = Dataset/COVID/images/again.jpg = {other}"
+    assert "1 image(s) under two labels" in message and listed in message
+
+
+def smooth(contents):
+    """Without the phantoms' noise, which no film has and which no JPEG keeps."""
+    images = [name for name in contents if "/COVID/" in name or "/Normal/" in name]
+    blurred = {name: Image.open(io.BytesIO(contents[name])).filter(ImageFilter.GaussianBlur(2)) for name in images}
+    return contents | {name: unmarked(image) for name, image in blurred.items()}
+
+
+def test_nearly_the_same_image_under_two_labels_is_kept_and_named(contents, tmp_path, caplog):
+    original = "phantoms/test/covid/test_covid_0001.png"
+    noise = np.random.default_rng(1).normal(0, 7, (SIZE, SIZE))
+    altered = png(np.clip(np.asarray(Image.open(io.BytesIO(contents[original]))) + noise, 0, 255).astype(np.uint8))
+    other = "phantoms/train/normal/other.png"
+    built = build(zipped(tmp_path / "x.zip", contents | {other: altered}), tmp_path)
+    assert other in set(built.index["file"]) and original in set(built.index["file"])
+    assert built.summary["dropped"] == 0 and built.summary["groups"] == 0 and built.summary["near_pairs"] == 1
+    rows = built.duplicates.set_index("file")
+    assert rows["done"].tolist() == ["kept (two labels)"] * 2
+    assert rows.loc[other, "copy_of"] == original and rows.loc[original, "copy_of"] == other
+    assert any(other in record.message and original in record.message for record in caplog.records)
 
 
 def test_member_twice(contents, tmp_path):
@@ -659,7 +961,7 @@ def palette_image():
     return image
 
 
-PALETTE = np.stack([np.arange(64) * 4, 255 - np.arange(64) * 2, np.arange(64)], axis=-1)
+PALETTE = np.stack([np.arange(64) * 4, 255 - np.arange(64), np.arange(64) * 2], axis=-1)
 FOUR_BIT = b"".join(b"\0" + bytes(line[::2] & 0xF0 | line[1::2] >> 4) for line in GREY)
 MODES = {  # file content, the grey values it stands for, what the index says, tolerance in grey values
     "grey": (unmarked(GREY), GREY, ("L", 8), 0),
@@ -756,12 +1058,109 @@ def test_values_without_a_known_range_are_refused():
             decode(encoded(Image.fromarray(values), "TIFF"))
 
 
+# Ranges, polarity, and images that show nothing
+
+TWELVE = GREY.astype(np.uint16) * 16 + 7  # 12 bits
+
+
+def tiff(values, **tags):
+    return encoded(Image.fromarray(values), "TIFF", tiffinfo={TAGS[name]: value for name, value in tags.items()})
+
+
+TAGS = {"photometric": 262, "max_sample_value": 281}
+
+
+def with_significant_bits(content, bits):
+    """A PNG with the chunk sBIT before its pixels."""
+    chunk = b"sBIT" + bytes([bits])
+    place = content.index(b"IDAT") - 4
+    return content[:place] + struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[place:]
+
+
+@pytest.mark.parametrize(
+    ("content", "bits", "known"),
+    [
+        (unmarked(TWELVE), 12, False),
+        (unmarked(TWELVE // 4), 10, False),
+        (unmarked(TWELVE * 4), 14, False),
+        (with_significant_bits(unmarked(TWELVE // 2), 12), 12, True),
+        (with_significant_bits(unmarked(TWELVE * 16), 12), 16, True),
+        (tiff(TWELVE // 2, max_sample_value=4095), 12, True),
+        (b"P5 40 40 4095\n" + TWELVE.astype(">u2").tobytes(), 16, True),
+    ],
+)
+def test_16_bit_files_are_scaled_by_the_range_that_they_use(content, bits, known):
+    pixels, was = decode(content)
+    assert (was["bit_depth"], was["range_known"]) == (bits, known)
+    values = np.asarray(Image.open(io.BytesIO(content)), float)
+    assert np.abs(pixels - values / (2**bits - 1) * 255).max() <= 0.5
+
+
+@pytest.mark.parametrize(("values", "limit"), [(DEEP, 65535), (TWELVE, 4095)])
+def test_white_is_zero_in_a_tiff_that_says_so(values, limit):
+    pixels, _ = decode(tiff(values, photometric=0))
+    assert np.abs(pixels - (limit - values.astype(float)) / limit * 255).max() <= 0.5
+
+
+def deep_set(contents, multiplied):
+    """The archive's images as 16-bit PNGs, values multiplied as the function of a name says."""
+    return {
+        name: png(np.asarray(Image.open(io.BytesIO(content))).astype(np.uint16) * multiplied(name))
+        for name, content in contents.items()
+    }
+
+
+def test_12_bit_images_keep_their_brightness_beside_each_other(clean, contents, tmp_path):
+    """One of them uses 10 bits, and is as dark beside the others as it was."""
+    dark = "phantoms/train/covid/train_covid_0002.png"
+    built = build(zipped(tmp_path / "x.zip", deep_set(contents, lambda name: 4 if name == dark else 16)), tmp_path)
+    assert set(built.index["bit_depth"]) == {12}
+    expected = build(clean, tmp_path / "clean")
+    for split in SPLITS:
+        factor = np.where(built.splits[split]["file"] == dark, 4, 16)[:, None, None]
+        assert np.abs(built.pixels[split] - expected.pixels[split] * factor * (255 / 4095)).max() <= 0.5
+
+
+def test_16_bit_files_of_another_range_than_the_others_are_named(contents, tmp_path):
+    mixed = deep_set(contents, lambda name: 16 if "/covid/" in name else 256)
+    message = refusal(zipped(tmp_path / "x.zip", mixed), tmp_path)
+    assert (
+        "14 of 56 files" in message and "16-bit values in other 16-bit files, but here none of more than 12" in message
+    )
+
+
+BLANK = {
+    "black.png": png(np.zeros((SIZE, SIZE), np.uint8)),
+    "nearly.jpg": encoded(Image.fromarray(GREY // 32 + 100), "JPEG"),
+    "transparent.png": png(np.dstack([COLOUR, np.zeros_like(GREY)])),
+    "pixel.png": png(np.full((1, 1), 90, np.uint8)),
+    "pages.tif": encoded(Image.fromarray(GREY), "TIFF", save_all=True, append_images=[Image.fromarray(RAMP)]),
+}
+
+
+def test_images_that_show_nothing_are_named(contents, tmp_path):
+    spoilt = {f"phantoms/val/covid/{name}": content for name, content in BLANK.items()}
+    message = refusal(zipped(tmp_path / "x.zip", contents | spoilt), tmp_path)
+    lines = {line.strip().split(":")[0]: line for line in message.splitlines()[1:]}
+    assert all(name in lines["blank"] for name in ("black.png", "nearly.jpg", "transparent.png"))
+    assert "pixel.png (1x1)" in lines["a side of less than 16 pixels"]
+    assert "pages.tif (2 images)" in lines["several images in one file; save each as a file of its own"]
+
+
+def test_a_negative_among_the_films_is_named(contents, tmp_path, caplog):
+    name = "phantoms/train/covid/train_covid_0003.png"
+    negative = png(255 - np.asarray(Image.open(io.BytesIO(contents[name]))))
+    build(zipped(tmp_path / "x.zip", contents | {name: negative}), tmp_path)
+    (said,) = [record.message for record in caplog.records if "inverted" in record.message]
+    assert f"1 image(s) look inverted (white for black): {name};" in said
+
+
 def test_too_many_pixels_are_refused_undecoded(contents, tmp_path):
     """8001 x 8000 pixels, by a file that holds none of them: whoever tried to decode it would find it cut short."""
     name = "phantoms/val/normal/huge.png"
     huge = bare_png(8001, 8000, 8, 0, b"")
     message = refusal(zipped(tmp_path / "huge.zip", contents | {name: huge}), tmp_path)
-    assert f"{name}: 8001x8000 pixels, more than 64 megapixels" in message
+    assert f"more than 64 megapixels: 1 file(s), {name} (8001x8000)" in message
     with pytest.raises(DecodeError, match="cut short"):
         decode(bare_png(8000, 10, 8, 0, b""))
 

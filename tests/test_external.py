@@ -74,7 +74,7 @@ def test_one_split_is_enough(known, tmp_path):
     index, _, _ = checked(zipped(tmp_path / "external.zip", films), known, tmp_path)
     assert sorted(index["file"]) == sorted(films)
     without = {name: content for name, content in films.items() if "covid" not in name}
-    with pytest.raises(InputError, match="no images in covid; both classes are needed"):
+    with pytest.raises(InputError, match="no images in covid; found test/normal; both classes"):
         checked(zipped(tmp_path / "without.zip", without), known, tmp_path)
 
 

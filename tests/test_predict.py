@@ -44,8 +44,10 @@ def predict(folder, *arguments, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
-def grey(folder, name, value, size=(12, 20)):
-    Image.fromarray(np.full(size, value, np.uint8)).save(folder / name)
+def grey(folder, name, value, size=(16, 20)):
+    """A film with this mean: its left half is darker, its right half brighter."""
+    halves = np.where(np.arange(size[1]) < size[1] / 2, value - 8, value + 8)
+    Image.fromarray(np.broadcast_to(halves, size).astype(np.uint8)).save(folder / name)
     return folder / name
 
 
@@ -60,12 +62,18 @@ def test_images_are_judged_and_explained(build, tmp_path):
     # Covid is spoken for wherever it is bright; normal nowhere.
     assert "(empty map)" in lines[0] and "(empty map)" not in lines[1]
     overlay = np.asarray(Image.open(tmp_path / "bright_gradcam.png"))
-    assert overlay.shape == (12, 20, 3) and overlay[..., 0].min() > 140
+    assert overlay.shape == (16, 20, 3) and overlay[..., 0].min() > 140
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "No such file"), (b"no image", "not an image"), (b"\x89PNG\r\n\x1a\n", "expected an image")],
+    [
+        (None, "No such file"),
+        (b"no image", "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "expected a chest film"),
+        (bytes(128) + b"DICM", "a DICOM file"),
+        (b"P5 40 40 255\n" + bytes(1600), "blank: black"),
+    ],
 )
 def test_a_wrong_file_gets_one_line_and_nothing_is_written(build, tmp_path, content, message):
     good, bad = grey(tmp_path, "good.png", 120), tmp_path / "bad.png"
@@ -75,6 +83,12 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(build, tmp_path, cont
     (line,) = errors.splitlines()
     assert status == 1 and printed == "" and str(bad) in line and message in line
     assert not list(tmp_path.glob("*_gradcam.png"))
+
+
+def test_a_name_that_is_no_text_and_an_ascii_terminal(build, tmp_path):
+    film = grey(tmp_path, os.fsdecode(b"caf\xe9 \xc3\xbc.png"), 101)
+    status, printed, errors = predict(tmp_path, film, "--build", build, PYTHONIOENCODING="ascii")
+    assert status == 0 and r"caf\udce9 \xfc.png: P(covid)" in printed and "Traceback" not in errors
 
 
 def test_two_of_one_name_are_not_explained_into_one_file(build, tmp_path):

@@ -6,6 +6,8 @@ Standard library alone: the Snakefile imports this module to make the archive's 
 import hashlib
 import lzma
 import os
+import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -13,12 +15,24 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from pipeline.command import InputError
+from pipeline.images import kinds
 
-CLUTTER = {"Thumbs.db", "desktop.ini"}
+CLUTTER = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r"}
+CLUTTER_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
+# Alternate streams of Windows' file system, which some programs copy as files.
+STREAM = re.compile(r":(zone\.identifier|encryptable|smartscreen|com\.dropbox\.attr\w+|afp_\w+)$", re.IGNORECASE)
+IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".jp2"}
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x07\x08")  # the second begins the first of several parts
+ENCRYPTED, UTF_8 = 0x1, 0x800  # flags of a zip file's member
+LINKS_FOLLOWED = 40  # one after the other, as Linux does
+
+
+class ReadError(Exception):
+    """Why a member cannot be read, in words that are the same for all members with that cause."""
 
 
 class Member:
-    """One file of the data set: its name (POSIX, relative) and its size in bytes."""
+    """One file of the data set: its name (POSIX, relative, printable) and its size in bytes."""
 
     def __init__(self, name, size):
         self.name, self.size = name, size
@@ -29,34 +43,46 @@ class Member:
 
 
 class Folder:
-    """A folder of files, any depth."""
+    """A folder of files, any depth. What cannot be read is a member too, so that it is missed."""
 
     def __init__(self, path):
-        self._path = Path(path)
+        self._path, self._places = Path(path), {}
 
     def members(self):
-        members = [Member(file.relative_to(self._path).as_posix(), file.stat().st_size) for file in self._files()]
-        members = _without_clutter(members)
-        undecoded = [member.name for member in members if member.name.encode(errors="ignore").decode() != member.name]
-        if undecoded:
-            raise InputError(f"{self._path}: file names that are not UTF-8, to be renamed: {undecoded}")
-        return members
+        self._places = {_printable(place.relative_to(self._path).as_posix()): place for place in self._files()}
+        return _without_clutter([Member(name, _size(place)) for name, place in self._places.items()])
 
     def _files(self):
-        """All files, those behind links too, sorted."""
-        files = []
-        for folder, folders, names in os.walk(self._path, followlinks=True):
+        """All files, those behind links too, sorted; links to nothing, and folders that cannot be listed."""
+        files, unlisted = [], []
+        for folder, folders, names in os.walk(self._path, followlinks=True, onerror=unlisted.append):
             here = Path(folder)
             # A link to a folder around it would lead round and round.
             folders[:] = [name for name in folders if not here.resolve().is_relative_to((here / name).resolve())]
-            files += [here / name for name in names if (here / name).is_file()]
-        return sorted(files)
+            files += [here / name for name in names]
+        return sorted([*files, *(Path(error.filename) for error in unlisted)])
 
     def read(self, member):
-        return (self._path / member.name).read_bytes()
+        place = self._places[member.name]
+        try:
+            if place.is_file():
+                return place.read_bytes()
+            if place.is_symlink() and not place.exists():
+                raise ReadError("a link to a file that is not there (with git-annex or DVC, fetch the files first)")
+            if place.is_dir():
+                os.listdir(place)
+        except OSError as error:
+            raise ReadError(f"cannot be read: {error.strerror}") from None
+        raise ReadError("neither a file nor a folder")
 
     def content(self):
-        return _listing((member.name, member.size, zlib.crc32(self.read(member))) for member in self.members())
+        return _listing((member.name, member.size, self._crc(member)) for member in self.members())
+
+    def _crc(self, member):
+        try:
+            return zlib.crc32(self.read(member))
+        except ReadError as error:
+            return error
 
 
 class Zip:
@@ -66,35 +92,60 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile:
+            self._zip = None
+        except NotImplementedError as error:
+            raise InputError(f"{path}: Python cannot read this {error}; unpack it and name the folder") from None
+        if part := _part(path):
+            raise InputError(
+                f"{path}: {part} of a zip file in several parts; join them (`zip -s 0 {path.name} --out whole.zip`) or "
+                "unpack them, and name the result"
+            )
+        if not self._zip:
             raise InputError(
                 f"{path}: this zip file is truncated (its table of contents at the end is missing); "
                 "download or copy it again"
-            ) from None
-        _refuse_names(path, self._zip.namelist())
+            )
+        infos = [info for info in self._zip.infolist() if not info.is_dir() and not info.filename.endswith("\\")]
+        names = [_decoded(info) for info in infos]
+        _refuse_names(path, names)
+        self._infos = dict(zip(names, infos, strict=True))
+        links = {name: info for name, info in self._infos.items() if _is_link(info)}
+        if links:
+            targets = {name: PurePosixPath(name).parent / os.fsdecode(self._zip.read(i)) for name, i in links.items()}
+            files = _follow(path, self._infos.keys() - links.keys(), targets)
+            self._infos = {name: self._infos.get(file) for name, file in files}
 
     def members(self):
-        return _without_clutter([Member(info.filename, info.file_size) for info in self._files()])
+        return _without_clutter([Member(name, info.file_size if info else 0) for name, info in self._infos.items()])
 
     def read(self, member):
-        return self._zip.read(member.name)
+        info = self._infos[member.name]
+        if info is None:
+            raise ReadError("a link to a file that the archive does not have")
+        if info.flag_bits & ENCRYPTED:
+            raise ReadError("encrypted (make the archive again without a password)")
+        try:
+            return self._zip.read(info)
+        except NotImplementedError:
+            method = zipfile.compressor_names.get(info.compress_type, info.compress_type)
+            raise ReadError(f"compressed by a method that Python cannot read: {method} (unpack the archive)") from None
+        except Exception:  # each kind of damage raises a type of its own
+            raise ReadError("damaged in the archive (copy or download it again)") from None
 
     def content(self):
-        kept = {member.name for member in self.members()}
-        return _listing((info.filename, info.file_size, info.CRC) for info in self._files() if info.filename in kept)
-
-    def _files(self):
-        return [info for info in self._zip.infolist() if not info.is_dir()]
+        found = ((member, self._infos[member.name]) for member in self.members())
+        return _listing((member.name, member.size, info.CRC if info else None) for member, info in found)
 
 
 class Tar:
     """A tar file, compressed or not. Reading members in their order passes through it once; going back starts over."""
 
     def __init__(self, path):
-        self._path, self._tar = path, tarfile.open(path)
+        self._path, self._tar, self._infos = path, tarfile.open(path), {}
 
     def members(self):
         try:
-            files = [info for info in self._tar if info.isfile()]
+            infos = [info for info in self._tar if not info.isdir()]
             # tarfile takes a file that stops between two members for a whole one.
             self._tar.fileobj.seek(self._tar.offset)
             whole = len(self._tar.fileobj.read(tarfile.BLOCKSIZE)) == tarfile.BLOCKSIZE
@@ -102,12 +153,30 @@ class Tar:
             whole = False
         if not whole:
             raise InputError(f"{self._path}: this tar file is truncated or damaged; download or copy it again")
-        _refuse_names(self._path, [info.name for info in files])
-        self._infos = {info.name: info for info in files}
-        return _without_clutter([Member(info.name, info.size) for info in files])
+        names = [_printable(info.name) for info in infos]
+        _refuse_names(self._path, names)
+        self._infos = dict(zip(names, infos, strict=True))
+        # A symbolic link is relative to its folder, a hard link to the archive.
+        symbolic = {
+            name: PurePosixPath(name).parent / _printable(i.linkname) for name, i in self._infos.items() if i.issym()
+        }
+        hard = {name: PurePosixPath(_printable(i.linkname)) for name, i in self._infos.items() if i.islnk()}
+        if links := symbolic | hard:
+            files = _follow(self._path, self._infos.keys() - links.keys(), links)
+            self._infos = {name: self._infos.get(file) for name, file in files}
+        ordered = sorted(self._infos.items(), key=lambda item: item[1].offset_data if item[1] else 0)
+        return _without_clutter([Member(name, info.size if info else 0) for name, info in ordered])
 
     def read(self, member):
-        return self._tar.extractfile(self._infos[member.name]).read()
+        info = self._infos[member.name]
+        if info is None:
+            raise ReadError("a link to a file that the archive does not have")
+        if not info.isfile():
+            raise ReadError("neither a file nor a folder")
+        try:
+            return self._tar.extractfile(info).read()
+        except Exception:  # each kind of damage raises a type of its own
+            raise ReadError("damaged in the archive (copy or download it again)") from None
 
     def content(self):
         # A tar file has no table of contents; its bytes are read faster than they are decompressed.
@@ -128,16 +197,17 @@ def open_source(path):
         return Folder(path)
     try:
         with open(path, "rb") as file:
-            started_as_zip = file.read(4) == b"PK\x03\x04"
+            head = file.read(kinds.HEAD)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected an archive that can be read: change its rights") from None
     if tarfile.is_tarfile(path):
         return Tar(path)
-    if started_as_zip or zipfile.is_zipfile(path):
+    if head.startswith(ZIP_STARTS) or zipfile.is_zipfile(path):
         return Zip(path)
+    known = kinds.kind(head)
     raise InputError(
-        f"{path}: not an archive; expected a zip file, a tar file or a folder, with train/, val/ and test/ "
-        "or the classes' folders inside"
+        f"{path}: not an archive{f', but {known}' if known else ''}; expected a zip file, a tar file or a folder, with "
+        "train/, val/ and test/ or the classes' folders inside"
     )
 
 
@@ -162,6 +232,87 @@ def _listing(entries):
     return "\n".join("\t".join(map(str, entry)) for entry in sorted(entries))
 
 
+def _printable(name):
+    """A file's name as text that every program can write: bytes that are not UTF-8 become %E9 and so on."""
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", name)
+
+
+def _decoded(info):
+    """Name of a member of a zip file: UTF-8, also where the flag that says so is missing, or else code page 437.
+
+    In the latter a backslash may be the second byte of a Japanese or Chinese letter. It separates folders only where no
+    slash does.
+    """
+    name = info.filename
+    if info.flag_bits & UTF_8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name.replace("\\", "%5C") if "/" in name else name
+
+
+def _is_link(info):
+    """Whether a member of a zip file is a symbolic link, whose content is the target's path."""
+    return stat.S_ISLNK(info.external_attr >> 16) and not info.flag_bits & ENCRYPTED
+
+
+def _size(place):
+    try:
+        return place.stat().st_size
+    except OSError:
+        return 0
+
+
+def _part(path):
+    """Which part of a zip file in several parts this is, in words; None for a whole one."""
+    with open(path, "rb") as file:
+        first = file.read(4) == ZIP_STARTS[1]
+        file.seek(-min(65_557, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        end = file.read()
+    record = end.rfind(b"PK\x05\x06")
+    if first:
+        return "the first part"
+    number = int.from_bytes(end[record + 4 : record + 6], "little") if record >= 0 else 0
+    return f"the last part (number {number + 1})" if 0 < number < 0xFFFF else None
+
+
+def _follow(path, files, links):
+    """All files of an archive with links: (name, name of the file itself), None for a link to nothing.
+
+    Args:
+        files: names. links: {name: PurePosixPath of the target from the archive's root}.
+    """
+    root = {}
+    for name, leaf in [*((name, name) for name in files), *links.items()]:
+        *folders, last = PurePosixPath(name.replace("\\", "/")).parts
+        node = root
+        for folder in folders:
+            node = node.setdefault(folder, {})
+            if not isinstance(node, dict):
+                raise InputError(f"{path}: {name!r} lies below a file or link of the archive; make it again")
+        node[last] = leaf
+
+    def find(target, left=LINKS_FOLLOWED):
+        node = root
+        for part in PurePosixPath(os.path.normpath(target)).parts:
+            node = node.get(part) if isinstance(node, dict) else None
+            if isinstance(node, PurePosixPath):
+                node = find(node, left - 1) if left else None
+        return node
+
+    def below(folder, name, around):
+        for part, node in folder.items():
+            node = find(node) if isinstance(node, PurePosixPath) else node
+            if not isinstance(node, dict):
+                yield f"{name}{part}", node
+            # A link to a folder around it would lead round and round.
+            elif not any(node is each for each in around):
+                yield from below(node, f"{name}{part}/", [*around, node])
+
+    return list(below(root, "", [root]))
+
+
 def _refuse_names(path, names):
     for given in names:
         name = PurePosixPath(given.replace("\\", "/"))
@@ -176,9 +327,19 @@ def _refuse_names(path, names):
 
 
 def _without_clutter(members):
-    """Without what file managers leave behind: hidden files, __MACOSX/, Thumbs.db, desktop.ini."""
+    """Without what file managers leave behind: hidden files and folders, thumbnails, settings, alternate streams.
+
+    A hidden image is no clutter.
+    """
 
     def is_clutter(path):
-        return path.name in CLUTTER or any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+        *folders, name = map(str.lower, path.parts)
+        hidden = name.startswith("._") or (name.startswith(".") and path.suffix.lower() not in IMAGES)
+        return (
+            hidden
+            or name in CLUTTER
+            or STREAM.search(name)
+            or any(folder.startswith(".") or folder in CLUTTER_FOLDERS for folder in folders)
+        )
 
     return [member for member in members if not is_clutter(member.path)]
