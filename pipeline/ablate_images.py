@@ -20,12 +20,15 @@ from pipeline.images.decode import decode, resize
 def ablate_images(archive: Path, index: Path, size: int, out: Path):
     """Decode the files that the index names, and resize them."""
     source = open_source(archive)
-    places = {file: place for place, file in enumerate(pd.read_csv(index)["file"])}
+    table = pd.read_csv(index)
+    places = {file: place for place, file in enumerate(table["file"])}
     resized = cache.create(out, (len(places), size, size), np.uint8)
     # In the archive's order: a compressed tar can only be read forwards.
     for member in source.members():
         if member.name in places:
-            resized[places[member.name]] = resize(decode(source.read(member))[0], size)
+            place = places[member.name]
+            image, _ = decode(source.read(member), table["bit_depth"][place])
+            resized[place] = resize(image, size)
     resized.flush()
     cache.seal(out)
 

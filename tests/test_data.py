@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
+from pipeline.ablate_images import ablate_images
 from pipeline.command import InputError
 from pipeline.data import COLUMNS, LEAST, data
 from pipeline.data_check import data_check
@@ -1119,6 +1120,8 @@ def test_12_bit_images_keep_their_brightness_beside_each_other(clean, contents, 
     for split in SPLITS:
         factor = np.where(built.splits[split]["file"] == dark, 4, 16)[:, None, None]
         assert np.abs(built.pixels[split] - expected.pixels[split] * factor * (255 / 4095)).max() <= 0.5
+    ablate_images(tmp_path / "x.zip", tmp_path / "tables/index_train.csv", SIZE, tmp_path / "again.npy")
+    assert np.array_equal(np.load(tmp_path / "again.npy"), built.pixels["train"])
 
 
 def test_16_bit_files_of_another_range_than_the_others_are_named(contents, tmp_path):

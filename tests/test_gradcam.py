@@ -412,7 +412,7 @@ def stage_inputs(folder):
         names.append(file.relative_to(folder / "archive").as_posix())
     rows = table(logits, threshold).drop(columns="group").assign(file=names)
     rows.to_csv(folder / "predictions.csv", index=False)
-    rows[["file", "label"]].to_csv(folder / "index.csv", index=False)
+    rows[["file", "label"]].assign(bit_depth=8).to_csv(folder / "index.csv", index=False)
     pd.DataFrame({"model": ["baseline", "transfer"], "metric": "auc", "value": [0.9, 0.9]}).to_csv(
         folder / "metrics.csv", index=False
     )
@@ -455,6 +455,7 @@ def test_every_test_image_is_explained_and_the_shown_ones_at_their_own_size(tmp_
     gradcam_overlays.gradcam_overlays(
         archive=tmp_path / "archive",
         samples=files["samples"],
+        test_index=files["test_index"],
         maps=files["shown_maps"],
         settings={"compute": {"threads": 2}},
         overlays=tmp_path / "overlays.npz",

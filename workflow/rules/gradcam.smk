@@ -44,6 +44,7 @@ rule gradcam_overlays:
     """The samples as the archive has them, each with its map laid over it."""
     input:
         samples="tables/gradcam/samples.csv",
+        test_index="tables/data/index_test.csv",
         maps="results/gradcam/maps.npz",
     output:
         "results/gradcam/overlays.npz",
@@ -59,7 +60,7 @@ rule gradcam_overlays:
         code=code_of("pipeline.gradcam_overlays"),
     shell:
         "python -m pipeline.gradcam_overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
-        "--maps {input.maps} --settings {params.settings:q} --overlays {output} --log {log}"
+        "--test-index {input.test_index} --maps {input.maps} --settings {params.settings:q} --overlays {output} --log {log}"
 
 
 rule gradcam_trust:
