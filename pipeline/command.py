@@ -91,6 +91,7 @@ def _start_log(file):
     handlers = [logging.StreamHandler()]
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
+        # A file's name in a message may be no Unicode.
         handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace"))
     logging.raiseExceptions = False  # where the log cannot be written, the terminal still tells what happened
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)

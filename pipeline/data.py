@@ -95,15 +95,16 @@ def data(
 
 
 def check_size(archive, table):
-    """In each split enough images, and of each class, to be compared with the others."""
-    few = [f"{count} in {split}" for split, count in table["split"].value_counts().items() if count < LEAST]
-    of_class = table.groupby(["split", "label"]).size()
+    """In each split enough images, and of each class, to be compared with the others; copies count once."""
+    different = table.drop_duplicates(["split", "group"])
+    few = [f"{count} in {split}" for split, count in different["split"].value_counts().items() if count < LEAST]
+    of_class = different.groupby(["split", "label"]).size()
     few += [f"{count} {label} in {split}" for (split, label), count in of_class.items() if count < LEAST_OF_CLASS]
     if few:
         raise InputError(
-            f"{archive}: too few images, {', '.join(few)}; expected at least {LEAST} in each split, and in it "
-            f"{LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or take larger counts "
-            "where dataset.draw is set"
+            f"{archive}: too few images, {', '.join(few)} (copies count once); expected at least {LEAST} in each "
+            f"split, and in it {LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or take "
+            "larger counts where dataset.draw is set"
         )
 
 

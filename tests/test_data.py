@@ -278,6 +278,13 @@ def test_a_split_too_small_to_be_compared(contents, tmp_path):
     assert LEAST >= tests.FOLDS, "as many as explore needs"
 
 
+def test_copies_count_once_where_a_split_is_small(contents, tmp_path):
+    """As one group they are in one fold, and resampled together."""
+    covid = sorted(name for name in contents if "/test/covid/" in name)
+    copies = contents | dict.fromkeys(covid, contents[covid[0]])
+    assert "1 covid in test (copies count once)" in refusal(zipped(tmp_path / "copies.zip", copies), tmp_path)
+
+
 def test_a_class_with_one_image_in_a_split_is_refused(contents, tmp_path):
     """The variance of an AUC, and so each of its intervals, is one over the images of a class."""
     covid = sorted(name for name in contents if "/test/covid/" in name)
@@ -337,7 +344,10 @@ def test_archive_missing(tmp_path):
     ("content", "said"),
     [
         (lambda whole: b"GIF89a, or any other file", "not an archive"),
-        (lambda whole: b"", "not an archive"),
+        (lambda whole: b"", "not an archive, but an empty file"),
+        (lambda whole: b"<!DOCTYPE html>\n<html>Sign in", "not an archive, but a web page"),
+        (lambda whole: b"version https://git-lfs.github.com/spec/v1", "not an archive, but a Git LFS pointer"),
+        (lambda whole: b"Rar!\x1a\7", "not an archive, but a RAR archive (unpack it)"),
         (lambda whole: whole[: len(whole) // 2], "truncated"),
         (lambda whole: whole[:-10], "truncated"),
     ],
@@ -677,11 +687,12 @@ def test_an_archive_in_the_archive_is_named(clean, tmp_path):
 def test_a_zip_file_in_parts_is_named(clean, tmp_path):
     content = clean.read_bytes()
     end = content.rindex(b"PK\x05\x06")
-    last, first = tmp_path / "x.zip", tmp_path / "x.z01"
+    last = tmp_path / "x.zip"
     last.write_bytes(content[: end + 4] + b"\2\0\2\0" + content[end + 8 :])
-    first.write_bytes(b"PK\x07\x08" + content)
-    assert "the last part (number 3) of a zip file in several parts; join them" in refusal(last, tmp_path)
-    assert "the first part of a zip file in several parts" in refusal(first, tmp_path)
+    assert "the last part, number 3, of an archive in several parts; expected a whole one" in refusal(last, tmp_path)
+    for name, part in {"x.z01": b"PK\x07\x08" + content, "x.zip.001": content[:2000], "x.tar.002": b"any"}.items():
+        (tmp_path / name).write_bytes(part)
+        assert "a part of an archive in several parts" in refusal(tmp_path / name, tmp_path)
 
 
 # Links

@@ -92,19 +92,12 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile:
-            self._zip = None
-        except NotImplementedError as error:
-            raise InputError(f"{path}: Python cannot read this {error}; unpack it and name the folder") from None
-        if part := _part(path):
-            raise InputError(
-                f"{path}: {part} of a zip file in several parts; join them (`zip -s 0 {path.name} --out whole.zip`) or "
-                "unpack them, and name the result"
-            )
-        if not self._zip:
             raise InputError(
                 f"{path}: this zip file is truncated (its table of contents at the end is missing); "
                 "download or copy it again"
-            )
+            ) from None
+        except NotImplementedError as error:
+            raise InputError(f"{path}: Python cannot read this {error}; unpack it and name the folder") from None
         infos = [info for info in self._zip.infolist() if not info.is_dir() and not info.filename.endswith("\\")]
         names = [_decoded(info) for info in infos]
         _refuse_names(path, names)
@@ -200,6 +193,11 @@ def open_source(path):
             head = file.read(kinds.HEAD)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected an archive that can be read: change its rights") from None
+    if part := _part(path, head):
+        raise InputError(
+            f"{path}: {part} of an archive in several parts; expected a whole one: unpack it and name the folder, or "
+            f"join it (`zip -s 0 {path.name} --out whole.zip`; of parts .001, .002: `cat {path.stem}.0* > {path.stem}`)"
+        )
     if tarfile.is_tarfile(path):
         return Tar(path)
     if head.startswith(ZIP_STARTS) or zipfile.is_zipfile(path):
@@ -264,17 +262,18 @@ def _size(place):
         return 0
 
 
-def _part(path):
-    """Which part of a zip file in several parts this is, in words; None for a whole one."""
+def _part(path, head):
+    """Which part of an archive in several parts this is, in words; None for a whole one."""
+    if head.startswith(ZIP_STARTS[1]) or re.fullmatch(r"\.(\d{3}|z\d\d)", path.suffix):
+        return "a part"
+    if not zipfile.is_zipfile(path):
+        return None
     with open(path, "rb") as file:
-        first = file.read(4) == ZIP_STARTS[1]
         file.seek(-min(65_557, file.seek(0, os.SEEK_END)), os.SEEK_END)
         end = file.read()
     record = end.rfind(b"PK\x05\x06")
-    if first:
-        return "the first part"
-    number = int.from_bytes(end[record + 4 : record + 6], "little") if record >= 0 else 0
-    return f"the last part (number {number + 1})" if 0 < number < 0xFFFF else None
+    number = int.from_bytes(end[record + 4 : record + 6], "little")
+    return f"the last part, number {number + 1}," if 0 < number < 0xFFFF else None
 
 
 def _follow(path, files, links):

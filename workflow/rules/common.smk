@@ -12,7 +12,6 @@ STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 IMAGENET = "results/features/imagenet.h5"
 DEFAULT_DATASET = "data/covid_xray.zip"  # what nobody named may be absent, when a build is copied without it
-CHECKED = "results/data/checked"
 
 problems = [
     *settings.misread(workflow.configfiles),

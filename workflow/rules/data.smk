@@ -1,3 +1,7 @@
+# For this, all that reads large files waits.
+CHECKED = "results/data/checked"
+
+
 localrules:
     data_check,
 

@@ -8,11 +8,12 @@ TEMPLATES = sorted(
     if file.suffix in {".j2", ".tex", ".bib", ".yaml"} and file != ARTICLE
 )
 
-try:
-    metadata.read(ROOT / "report/metadata.yaml")
-except InputError as error:
-    # An exception is shown with more lines, after these.
-    sys.exit(f"{error}")
+if workflow.is_main_process:
+    try:
+        metadata.read(ROOT / "report/metadata.yaml")
+    except InputError as error:
+        # An exception is shown with more lines.
+        sys.exit(str(error))
 
 # What the article has no room for is shown by `snakemake --report`; the tables are handed in with the article.
 SUPPLEMENT_FIGURES = [
