@@ -103,8 +103,8 @@ def check_size(archive, table):
     if few:
         raise InputError(
             f"{archive}: too few images, {', '.join(few)} (copies count once); expected at least {LEAST} in each "
-            f"split, and in it {LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or take "
-            "larger counts where dataset.draw is set"
+            f"split, and in it {LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or "
+            "take larger counts where dataset.draw is set"
         )
 
 
@@ -133,8 +133,8 @@ def _draw(table, counts, seed):
 def read_images(archive, source, members, table, size):
     """All images and masks of `table`, in the archive's order; all files that cannot be used are reported together.
 
-    16-bit grey whose file does not state its range is scaled by the least range of 10, 12, 14 or 16 bits that holds the
-    values of all such files, so that images stay as bright beside each other as they are.
+    16-bit grey whose file does not state its range is scaled from the least range that holds the values of all such
+    files, so that images stay as bright beside each other as they are.
 
     Returns:
         rows (images) of what the files were; pixels uint8 (images, size, size); thumbnails uint8 (images, 64, 64);
@@ -168,18 +168,14 @@ def read_images(archive, source, members, table, size):
     }
     bits = max(unstated.values(), default=0)
     failed += [
-        (
-            name,
-            DecodeError(
-                f"{bits}-bit values in other 16-bit files, but here none of more than {own} bits; nearly black"
-            ),
-        )
+        (name, DecodeError(f"values of {own} bits in a 16-bit file, where other such files use {bits}: nearly black"))
         for name, own in unstated.items()
         if own <= bits - BITS_APART
     ]
+    again = [member for member in jobs if bits - BITS_APART < unstated.get(member.name, bits) < bits]
+    failed += _in_order(source, again, partial(use, bits=bits))
     if failed:
         raise InputError(f"{archive}: {len(failed)} of {len(jobs)} files cannot be read as images; {_by_cause(failed)}")
-    _in_order(source, [member for member in jobs if unstated.get(member.name, bits) < bits], partial(use, bits=bits))
     for row in rows:
         row.pop("range_known", None)
     if unstated and bits < 16:
@@ -234,8 +230,7 @@ def _check_masks(archive, table, rows, mask_shapes):
             wrong.append(f"{table['mask'].iloc[place]}: {width}x{height}, its image {image_width}x{image_height}")
     if wrong:
         raise InputError(
-            f"{archive}: {len(wrong)} mask(s) of another shape than their image; remove or repair them:\n  "
-            + "\n  ".join(wrong)
+            f"{archive}: {len(wrong)} mask(s) of another shape than their image; remove or repair them: {some(wrong)}"
         )
 
 
@@ -320,7 +315,7 @@ def _copies(archive, table, pairs, policy):
         listed = [", ".join(members["file"]) for _, members in copies[across].groupby("group")]
         raise InputError(
             f"{archive}: {len(listed)} group(s) of copies across splits (dataset.duplicates: fail); "
-            "remove all but one split's, or set dataset.duplicates: drop\n  " + "\n  ".join(listed)
+            f"remove all but one split's, or set dataset.duplicates: drop: {some(listed)}"
         )
     drop = leaks & (policy == "drop")
     copies["done"] = np.select([drop, across], ["dropped", "kept"], "kept (one split)")

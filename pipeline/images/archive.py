@@ -320,7 +320,7 @@ def _refuse_names(path, names):
                 f"{path}: member {given!r} has an absolute name or one with '..'; "
                 "such an archive is refused: make it anew from the folder with the images"
             )
-    twice = [name for name, times in Counter(names).items() if times > 1 and not name.endswith("/")]
+    twice = [name for name, times in Counter(str(PurePosixPath(name)) for name in names).items() if times > 1]
     if twice:
         raise InputError(f"{path}: {len(twice)} member(s) are there twice (the first: {twice[0]!r}); make it anew")
 

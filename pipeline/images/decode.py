@@ -37,9 +37,10 @@ def decode(content, bits=None):
     """Decode one image file.
 
     16-bit grey is scaled from the range that its values use, 0 to 2^b - 1, to 0 to 255. b comes from the file where it
-    says so (TIFF's BitsPerSample and SMaxSampleValue, PNG's sBIT, PGM's greatest value); else it is `bits`, or the
-    least of 8, 10, 12, 14 and 16 that holds all values. Where TIFF says that white is zero, values are inverted. Colour
-    becomes luminance (ITU-R 601-2), transparency is laid over black; an image is turned as its EXIF orientation says.
+    says so (TIFF's BitsPerSample, PNG's sBIT, PGM's greatest value); else it is `bits`, or the least of 8, 10, 12, 14
+    and 16 that holds all values and TIFF's SMaxSampleValue. Where TIFF says that white is zero, values are inverted.
+    Colour becomes luminance (ITU-R 601-2), transparency is laid over black; an image is turned as its EXIF orientation
+    says.
 
     Args:
         content: bytes of the file.
@@ -124,7 +125,9 @@ def _deep(image, content, bits):
     if stated:
         used = stated if greatest < 2**stated else 16
     else:
-        used = max(bits_of(greatest), bits or 0)
+        # One number a channel in some files, a single one in others; of this image in some, of the scanner in others.
+        tagged = [int(np.max(tags[tag])) for tag in GREATEST_VALUES if tag in tags]
+        used = max(bits or 0, *(bits_of(value) for value in [greatest, *tagged] if value < 65536))
     limit = 2**used - 1
     values = limit - values if inverted else values
     depth = {"bit_depth": used, "range_known": stated is not None}
@@ -137,11 +140,8 @@ def _stated_bits(format, tags, content):
         return 16  # Pillow has scaled the values by what the file says
     if format == "PNG":
         return _significant_bits(content)
-    if (bits := tags.get(BITS_PER_SAMPLE, (16,))[0]) < 16:
-        return bits
-    # One number a channel in some files, a single one in others.
-    greatest = [int(np.max(tags[tag])) for tag in GREATEST_VALUES if tag in tags]
-    return next((bits_of(value) for value in greatest if 0 < value < 65536), None)
+    bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    return bits if bits < 16 else None
 
 
 def _significant_bits(content):

@@ -151,6 +151,7 @@ def _instead(archive, members):
 def _places(members, class_folders=()):
     """In a few words the folders of `members`, or their names where classes are in the same folder."""
     enclosing = {parent for folder in class_folders for parent in (PurePosixPath(folder) / "images").parents}
+    enclosing.add(PurePosixPath())
     return some(sorted({m.name if m.path.parent in enclosing else f"{m.path.parent}/" for m in members}))
 
 
