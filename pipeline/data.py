@@ -312,7 +312,7 @@ def _copies(archive, table, pairs, policy):
     leaks = rank < last
     across = rank.groupby(copies["group"]).transform("nunique") > 1
     if policy == "fail" and across.any():
-        listed = [", ".join(members["file"]) for _, members in copies[across].groupby("group")]
+        listed = [" = ".join(members["file"]) for _, members in copies[across].groupby("group")]
         raise InputError(
             f"{archive}: {len(listed)} group(s) of copies across splits (dataset.duplicates: fail); "
             f"remove all but one split's, or set dataset.duplicates: drop: {some(listed)}"

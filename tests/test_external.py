@@ -104,6 +104,15 @@ def test_copies_of_images_of_any_split_are_dropped(known, tmp_path, split):
         assert not left["file"].str.endswith("copy.png").any()
 
 
+def test_an_image_that_the_archive_has_under_the_other_label_is_refused(known, tmp_path):
+    with zipfile.ZipFile(known["index"].parent / "known.zip") as source:
+        name = next(name for name in source.namelist() if "/val/normal/" in name)
+        copied = {f"x/{label}/{n}.png": png(film((9, n), label)) for label in ("covid", "normal") for n in range(4)}
+        copied["x/covid/copy.png"] = source.read(name)
+    with pytest.raises(InputError, match=f"1 image.s. under two labels.*{name} = x/covid/copy.png"):
+        checked(zipped(tmp_path / "external.zip", copied), known, tmp_path)
+
+
 def test_a_set_of_copies_alone_is_refused(known, tmp_path):
     with pytest.raises(InputError, match=r"known.zip: of normal, all \d+ images are copies.*dataset.external"):
         checked(known["index"].parent / "known.zip", known, tmp_path)

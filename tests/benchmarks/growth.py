@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.data import find_images
 from pipeline.images.archive import open_source
 from pipeline.images.decode import decode
+from pipeline.images.layout import find_images
 from tests import phantoms
 from tests.benchmarks import common
 
