@@ -43,7 +43,7 @@ class Member:
 
 
 class Folder:
-    """A folder of files, any depth. What cannot be read is a member too, so that it is missed."""
+    """A folder of files, any depth. What cannot be read is a member too, and refused when it is read."""
 
     def __init__(self, path):
         self._path, self._places = Path(path), {}
@@ -104,9 +104,12 @@ class Zip:
         self._infos = dict(zip(names, infos, strict=True))
         links = {name: info for name, info in self._infos.items() if _is_link(info)}
         if links:
-            targets = {name: PurePosixPath(name).parent / os.fsdecode(self._zip.read(i)) for name, i in links.items()}
-            files = _follow(path, self._infos.keys() - links.keys(), targets)
-            self._infos = {name: self._infos.get(file) for name, file in files}
+            try:
+                targets = {name: os.fsdecode(self._zip.read(info)) for name, info in links.items()}
+            except Exception:  # each kind of damage raises a type of its own
+                raise InputError(f"{path}: damaged, a link in it cannot be read; copy or download it again") from None
+            targets = {name: PurePosixPath(name).parent / target for name, target in targets.items()}
+            self._infos = _with_links(path, self._infos, targets)
 
     def members(self):
         return _without_clutter([Member(name, info.file_size if info else 0) for name, info in self._infos.items()])
@@ -155,8 +158,7 @@ class Tar:
         }
         hard = {name: PurePosixPath(_printable(i.linkname)) for name, i in self._infos.items() if i.islnk()}
         if links := symbolic | hard:
-            files = _follow(self._path, self._infos.keys() - links.keys(), links)
-            self._infos = {name: self._infos.get(file) for name, file in files}
+            self._infos = _with_links(self._path, self._infos, links)
         ordered = sorted(self._infos.items(), key=lambda item: item[1].offset_data if item[1] else 0)
         return _without_clutter([Member(name, info.size if info else 0) for name, info in ordered])
 
@@ -276,21 +278,21 @@ def _part(path, head):
     return f"the last part, number {number + 1}," if 0 < number < 0xFFFF else None
 
 
-def _follow(path, files, links):
-    """All files of an archive with links: (name, name of the file itself), None for a link to nothing.
+def _with_links(path, infos, links):
+    """The members of an archive with its links followed: {name: member}, None for a link to nothing.
 
     Args:
-        files: names. links: {name: PurePosixPath of the target from the archive's root}.
+        infos: {name: member}. links: {name: PurePosixPath of the target from the archive's root}.
     """
     root = {}
-    for name, leaf in [*((name, name) for name in files), *links.items()]:
+    for name in infos:
         *folders, last = PurePosixPath(name.replace("\\", "/")).parts
         node = root
         for folder in folders:
-            node = node.setdefault(folder, {})
-            if not isinstance(node, dict):
-                raise InputError(f"{path}: {name!r} lies below a file or link of the archive; make it again")
-        node[last] = leaf
+            node = node.setdefault(folder, {}) if isinstance(node, dict) else node
+        if not isinstance(node, dict) or last in node:
+            raise InputError(f"{path}: a file or link and a folder have one name: {name!r}; make the archive again")
+        node[last] = links.get(name, name)
 
     def find(target, left=LINKS_FOLLOWED):
         node = root
@@ -309,7 +311,7 @@ def _follow(path, files, links):
             elif not any(node is each for each in around):
                 yield from below(node, f"{name}{part}/", [*around, node])
 
-    return list(below(root, "", [root]))
+    return {name: infos.get(file) for name, file in below(root, "", [root])}
 
 
 def _refuse_names(path, names):
