@@ -1,5 +1,5 @@
-# For this, all that reads large files waits.
-CHECKED = "results/data/checked"
+# All that reads large files waits for the first, and the table of the configuration for the second.
+CHECKED, PASSED = "results/data/checked", "results/data/passed"
 
 
 localrules:
@@ -46,7 +46,10 @@ rule data_check:
     input:
         index="tables/data/index_train.csv",
     output:
-        touch(CHECKED),
+        # Kept where the check fails: without it, all that waits would run again once the configuration is right.
+        checked=update(CHECKED),
+        # Lost where the check fails, so that the same configuration fails again.
+        passed=PASSED,
     log:
         "results/logs/data_check.log",
     benchmark:
@@ -56,7 +59,8 @@ rule data_check:
         settings=chosen("ablate.shares"),
         code=code_of("pipeline.data_check"),
     shell:
-        "python -m pipeline.data_check data_check --index {input.index} --settings {params.settings:q} --log {log}"
+        "python -m pipeline.data_check data_check --index {input.index} --settings {params.settings:q} --log {log} "
+        "&& touch {output}"
 
 
 if config["dataset"]["external"]:
