@@ -25,6 +25,7 @@ IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".p
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x07\x08")  # the second begins the first of several parts
 ENCRYPTED, UTF_8 = 0x1, 0x800  # flags of a zip file's member
 LINKS_FOLLOWED = 40  # one after the other, as Linux does
+DEMO = Path(__file__).parents[2] / "config/demo.yaml"  # of `make demo`
 
 
 class ReadError(Exception):
@@ -213,13 +214,14 @@ def open_source(path):
 
 def missing(path):
     """What to tell a user whose data set is not at `path`: where one can come from."""
-    return (
-        f"dataset.path: no data at {path.absolute()}. It can come from "
+    places = [
         "(1) the course: covid_xray.zip with {train,val,test}/{covid,normal}/ inside, named by "
-        "`make report DATA=path/to/covid_xray.zip` or put at data/covid_xray.zip; "
-        "(2) the COVID-19 Radiography Database's own download, as it is; "
-        "(3) no data at all: `make demo` shows the whole build on generated phantoms."
-    )
+        "`make report DATA=path/to/covid_xray.zip` or put at data/covid_xray.zip",
+        "(2) the COVID-19 Radiography Database's own download, as it is",
+    ]
+    if DEMO.exists():  # it is not handed in
+        places.append("(3) no data at all: `make demo` shows the whole build on generated phantoms")
+    return f"dataset.path: no data at {path.absolute()}. It can come from {'; '.join(places)}."
 
 
 def digest(path):

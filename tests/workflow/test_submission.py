@@ -75,6 +75,14 @@ def test_code_notebooks_and_tables_are_in_it_and_nothing_else(unpacked):
     assert [name for name in names if "phantom" in name or "demo" in name or "benchmarks" in name] == []
 
 
+def test_its_plan_without_data_offers_no_demo(unpacked):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1"], cwd=unpacked, text=True, capture_output=True
+    )
+    assert done.returncode == 1
+    assert "dataset.path: no data at" in done.stderr and "demo" not in done.stdout + done.stderr
+
+
 def test_it_plans_a_build_and_its_tests_pass(unpacked):
     phantoms.write_archive(unpacked / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 4, "test": 4})
     for command in (["snakemake", "--dry-run", "--cores", "1"], ["pytest", "-q"]):
