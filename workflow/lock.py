@@ -45,22 +45,21 @@ def take(folder):
 
 def holder(folder):
     """One line that names the process which builds in `folder`; None where none does, as far as is known."""
-    record = _state(folder) / "holder"
-    if not _locked(folder) or not record.exists():
+    if not _locked(folder):
         return None
-    with open(record, "r+", encoding="utf-8") as file:
-        process, machine = _recorded(file)
-        if not process:
-            return None
-        if machine != socket.gethostname():
-            return (
-                f"{folder}: locked by process {process} on the machine {machine}; wait for it, or if it no longer "
-                f"runs there: snakemake --unlock --directory {folder}"
-            )
-        try:
+    try:
+        with open(_state(folder) / "holder", "r+", encoding="utf-8") as file:
+            process, machine = _recorded(file)
+            if process and machine != socket.gethostname():
+                return (
+                    f"{folder}: locked by process {process} on the machine {machine}; wait for it, or if it no longer "
+                    f"runs there: snakemake --unlock --directory {folder}"
+                )
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return f"{folder}: process {process} builds here; wait for it, or stop it: kill {process}"
+    except BlockingIOError:
+        return f"{folder}: process {process} builds here; wait for it, or stop it: kill {process}"
+    except OSError:  # no such file, no right to it, or a file system without such locks
+        return None
     return None
 
 

@@ -66,30 +66,14 @@ def check(config, schema_file):
 def unreadable(file):
     """What keeps `file` from being read as keys with values, in one line: file, line and cause; None where nothing."""
     try:
-        content = Path(file).read_bytes()
+        text = _text(Path(file).read_bytes())
+        values = _values(text)
     except OSError as error:
         return f"{file}: {error.strerror}; expected a YAML file, such as config/quick.yaml"
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return f"{file}: found text in UTF-16; expected UTF-8: save it in that encoding"
-    if content.startswith(b"PK\x03\x04"):
-        return (
-            f"{file}: found a zip file; expected a YAML file (an archive of images is named by DATA, or dataset.path)"
-        )
-    if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", content):
-        return f"{file}: found a binary file, or text in UTF-16; expected a YAML file: text in UTF-8"
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return (
-            f"{file}, line {line}: found bytes that are not UTF-8; expected a text in UTF-8: save it in that encoding"
-        )
-    try:
-        values = _values(text)
-    except yaml.MarkedYAMLError as error:
-        return _no_yaml(file, text, error)
+    except _NoText as error:
+        return f"{file}{error}"
     except yaml.YAMLError as error:
-        return f"{file}: found text that is not YAML: {str(error).splitlines()[0]}"
+        return f"{file}{_place_and_cause(text, error)}"
     if values is None:
         return f"{file}: found no keys; expected those that it changes, such as seed: 1"
     if not isinstance(values, dict):
@@ -97,6 +81,26 @@ def unreadable(file):
             f"{file}: found {str(values)[:40]!r}; expected keys with values, such as seed: 1 (a space after the colon)"
         )
     return None
+
+
+class _NoText(Exception):
+    """Where and what was found in place of text in UTF-8, and what was expected."""
+
+
+def _text(content):
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _NoText(": found text in UTF-16; expected UTF-8: save the file in that encoding")
+    if content.startswith(b"PK\x03\x04"):
+        raise _NoText(": found a zip file; expected YAML (DATA or dataset.path names an archive of images)")
+    if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", content):
+        raise _NoText(": found a binary file, or text in UTF-16; expected YAML in UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _NoText(
+            f", line {line}: found bytes that are not UTF-8; expected UTF-8: save the file in that encoding"
+        ) from None
 
 
 def _values(text):
@@ -107,15 +111,17 @@ def _values(text):
         return yaml.load(text, yaml.CSafeLoader)
 
 
-def _no_yaml(file, text, error):
+def _place_and_cause(text, error):
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f": found text that is not YAML: {str(error).splitlines()[0]}"
     for number, line in enumerate(text.splitlines(), 1):
         if "\t" in line[: len(line) - len(line.lstrip())]:
-            return f"{file}, line {number}: found a tab; expected spaces before the key"
+            return f", line {number}: found a tab; expected spaces before the key"
     # Where a bracket or quote opens, not where the file ends without its counterpart.
     opened = error.context and ("flow" in error.context or "scanning" in error.context)
     line = (error.context_mark if opened else error.problem_mark).line + 1
     told = ", ".join(part for part in (error.context, error.problem) if part)
-    return f"{file}, line {line}: {told}; expected YAML: check brackets, quotes, colons and indentation"
+    return f", line {line}: {told}; expected YAML: check brackets, quotes, colons and indentation"
 
 
 def misread(files):
