@@ -64,8 +64,7 @@ class Build:
 
     def with_downstream(self, jobs):
         """`jobs` and all that read what they write, directly or not."""
-        # What waits for the check of the data does not read it.
-        graph = {job: (inputs - {"results/data/checked"}, outputs) for job, (inputs, outputs) in self.graph().items()}
+        graph = dict(self.graph())
         for job in [job for job in graph if job.startswith("predict_test")]:
             # It waits for the thresholds to be set, and does not read them.
             graph[job] = (graph[job][0] - {"tables/evaluate/thresholds.csv"}, graph[job][1])
