@@ -20,7 +20,7 @@ import pandas as pd
 from pipeline.command import InputError, log, run
 
 LISTED = ("list", "choice")
-RESAMPLES = 200  # of the trials, for the intervals of the importance
+RESAMPLES = 200  # of the trials, over which the importance is averaged
 FEWEST = 8  # finished trials, below which an importance would say nothing
 
 
@@ -238,14 +238,15 @@ def importance_of(space, finished, seed):
     bootstrap resample of the trials and scored on the trials left out of it.
 
     Returns:
-        DataFrame, one row a dimension: hyperparameter, importance (mean over the resamples), ci_low and ci_high (their
-        95 % percentile interval), oob_r2 (the out-of-bag R² of a forest on all trials: near or below 0, the forest
-        predicts nothing and the importance means nothing). Too few trials, or all of one val AUC: NaN.
+        DataFrame, one row a dimension: hyperparameter, importance (mean over the resamples), p5 and p95 (5th and 95th
+        percentile of single resamples: their spread, which is wider than a confidence interval of the mean), oob_r2
+        (the out-of-bag R² of a forest on all trials: near or below 0, the forest predicts nothing and the importance
+        means nothing). Too few trials, or all of one val AUC: NaN.
     """
     from sklearn.ensemble import RandomForestRegressor
 
     table = pd.DataFrame({"hyperparameter": list(space)}).assign(
-        importance=np.nan, ci_low=np.nan, ci_high=np.nan, oob_r2=np.nan
+        importance=np.nan, p5=np.nan, p95=np.nan, oob_r2=np.nan
     )
     # Trees split by order alone, so the positions need no common unit.
     points = np.array([[position(space[name], value) for value in finished[name]] for name in space]).T
@@ -267,7 +268,7 @@ def importance_of(space, finished, seed):
         error, *permuted = ((predicted - auc[left]) ** 2).mean(axis=1)
         drops.append((np.array(permuted) - error) / auc.var())
     table["importance"] = np.mean(drops, axis=0)
-    table["ci_low"], table["ci_high"] = np.percentile(drops, [2.5, 97.5], axis=0)
+    table["p5"], table["p95"] = np.percentile(drops, [5, 95], axis=0)
     table["oob_r2"] = RandomForestRegressor(300, oob_score=True, random_state=seed).fit(points, auc).oob_score_
     return table
 

@@ -1,5 +1,7 @@
 """Metrics and intervals against scikit-learn, scipy and calculations that go another way."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -204,12 +206,17 @@ def test_chi_square_of_a_table_counted_by_hand():
     assert tests.chi_square([[30, 10], [60, 20]]) == pytest.approx((0, 1, 0))
 
 
+THREE_OF_SEVEN = list(itertools.combinations(range(7), 3))
+
+
 def test_kolmogorov_smirnov():
     first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.5, 5.0, 6.0])
     distance, p = tests.kolmogorov_smirnov(first, second)
     assert distance == pytest.approx(3 / 4)
     assert tests.kolmogorov_smirnov(first, first) == (0, 1)
-    assert 0 < p < 1
+    # Exact: over all ways to give 3 of the 7 places in order to the second sample.
+    steps = [np.cumsum([-1 / 3 if place in second else 1 / 4 for place in range(7)]) for second in THREE_OF_SEVEN]
+    assert p == pytest.approx(np.mean([np.abs(walk).max() >= 3 / 4 - 1e-9 for walk in steps]))
 
 
 @pytest.mark.parametrize("seed", range(5))

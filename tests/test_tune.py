@@ -402,9 +402,9 @@ def test_importance_finds_the_one_dimension_that_matters(tmp_path):
     table = importance_of(SPACE, search.trials, seed=1).set_index("hyperparameter")
     assert list(table.index) == list(SPACE)
     assert table["importance"].idxmax() == "learning_rate"
-    assert table.loc["learning_rate", "ci_low"] > 0 and table.loc["learning_rate", "oob_r2"] > 0.5
-    assert (table["ci_low"] <= table["importance"]).all() and (table["importance"] <= table["ci_high"]).all()
-    assert (table["ci_low"][["dropout", "batch_size"]] < 0).all()
+    assert table.loc["learning_rate", "p5"] > 0 and table.loc["learning_rate", "oob_r2"] > 0.5
+    assert (table["p5"] <= table["importance"]).all() and (table["importance"] <= table["p95"]).all()
+    assert (table["p5"][["dropout", "batch_size"]] < 0).all()
     pd.testing.assert_frame_equal(importance_of(SPACE, search.trials, seed=1).set_index("hyperparameter"), table)
 
 
@@ -412,14 +412,14 @@ def test_importance_of_noise_says_that_it_means_nothing(tmp_path):
     noise = np.random.default_rng(3)
     search = Search(tmp_path, lambda trial: noise.normal(0.9, 0.01), trials=24, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1)
-    assert (table["oob_r2"] < 0.1).all() and (table["ci_low"] < 0).all()
+    assert (table["oob_r2"] < 0.1).all() and (table["p5"] < 0).all()
 
 
 def test_importance_of_few_trials_is_not_estimated(tmp_path):
     search = Search(tmp_path, peak(**CENTRE), trials=7, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1)
     assert table["hyperparameter"].tolist() == list(SPACE)
-    assert table[["importance", "ci_low", "ci_high", "oob_r2"]].isna().all(axis=None)
+    assert table[["importance", "p5", "p95", "oob_r2"]].isna().all(axis=None)
 
 
 # Selecting: three candidates, by falling val AUC of their trials

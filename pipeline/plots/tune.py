@@ -151,11 +151,11 @@ def draw_progress(trials, chosen, model, file):
 
 
 def draw_importance(table, model, file):
-    """The importance of each hyperparameter with its interval, the most important on top."""
+    """The importance of each hyperparameter, mean and middle 90 % of resamples, the most important on top."""
     drawing, axis = figure(COLUMN, 0.6 + 0.2 * len(table))
     table = table.sort_values("importance")
     heights = range(len(table))
-    axis.hlines(heights, table["ci_low"], table["ci_high"], color="0.4", linewidth=1)
+    axis.hlines(heights, table["p5"], table["p95"], color="0.4", linewidth=1)
     axis.scatter(table["importance"], heights, s=18, color=MODEL_COLOURS[model], edgecolors="black", linewidths=0.4)
     axis.set_yticks(heights, [name.replace("_", " ") for name in table["hyperparameter"]])
     axis.set_ylim(-0.6, len(table) - 0.4)

@@ -30,8 +30,9 @@ def chi_square(counts):
 
 
 def kolmogorov_smirnov(first, second):
-    """Two-sample test: (D, asymptotic p). D, the largest distance of the distribution functions, is an effect size."""
-    result = ks_2samp(first, second, method="asymp")
+    """Two-sample test: (D, p, exact for samples that are not large). D, the largest distance of the distribution
+    functions, is an effect size."""
+    result = ks_2samp(first, second, method="auto")
     return float(result.statistic), float(result.pvalue)
 
 
