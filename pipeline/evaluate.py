@@ -100,19 +100,16 @@ def metric_rows(predictions, threshold, seed):
     # Whether one class is misjudged more often; the classes are different images.
     difference = comparisons.independent(shares["specificity"], shares["sensitivity"])
     yield row("sensitivity_less_specificity", *difference)
-    for metric, function in {
-        "average_precision": curves.average_precision,
-        "brier": calibration.brier,
-        **{
-            name: lambda y, z, of=of: of(y, z >= threshold)
-            for name, of in {
-                "balanced_accuracy": verdicts.balanced_accuracy,
-                "f1": verdicts.f1,
-                "mcc": verdicts.matthews,
-            }.items()
-        },
+    precision = curves.average_precision(labels, logits), curves.average_precision_interval(labels, logits, seed)
+    yield row("average_precision", *precision)
+    yield row("brier", calibration.brier(labels, logits), calibration.brier_interval(labels, logits))
+    counts = verdicts.counts(labels, said)
+    for metric, of_counts in {
+        "balanced_accuracy": verdicts.balanced_accuracy,
+        "f1": verdicts.f1,
+        "mcc": verdicts.matthews,
     }.items():
-        yield row(metric, function(labels, logits), intervals.bootstrap(labels, logits, function, seed))
+        yield row(metric, of_counts(*counts), verdicts.interval(of_counts, *counts))
 
 
 def confusion_table(predictions):

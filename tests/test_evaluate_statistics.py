@@ -129,6 +129,21 @@ def test_bands_hold_the_curves():
     assert table.equals(curves.bands(labels, logits, seed=1, resamples=200))
 
 
+def test_bands_and_average_precision_without_errors_are_no_points():
+    labels = np.repeat([0.0, 1.0], (60, 20))
+    table = curves.bands(labels, labels, seed=1, resamples=20)
+    assert (table["y"] == 1).all() and (table["ci_high"] == 1).all() and (table["ci_low"] < 0.85).all()
+    low, high = curves.average_precision_interval(labels, labels, seed=1, resamples=20)
+    assert (low, high) == pytest.approx(intervals.wilson(20, 20)) and high == 1
+
+
+def test_interval_of_the_average_precision_holds_the_bootstraps():
+    labels, logits = sample(3)
+    drawn = intervals.bootstrap(labels, logits, curves.average_precision, seed=1, resamples=100)
+    low, high = curves.average_precision_interval(labels, logits, seed=1, resamples=100)
+    assert low <= drawn[0] < drawn[1] <= high and high - low < 0.5
+
+
 # Comparisons
 
 

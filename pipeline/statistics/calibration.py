@@ -15,6 +15,14 @@ def brier(labels, logits):
     return float(np.mean((expit(logits) - labels) ** 2))
 
 
+def brier_interval(labels, logits):
+    """Interval of a Brier score, (low, high): MOVER from those of the means of both classes, whose sizes are fixed."""
+    squares, covid = (expit(logits) - labels) ** 2, labels == 1
+    means = [(part.mean(), intervals.wilson(part.sum(), len(part))) for part in (squares[covid], squares[~covid])]
+    share = covid.mean()
+    return intervals.mover(lambda covid, normal: share * covid + (1 - share) * normal, *means)
+
+
 def reliability(labels, logits, bins=BINS):
     """Images in order of their logits, in `bins` bins of equal number (Nguyen & O'Connor 2015).
 

@@ -78,9 +78,8 @@ def independent(first, second):
     Returns:
         difference, (low, high).
     """
-    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
-    low = b - a - np.hypot(b - b_low, a_high - a)
-    return b - a, (float(low), float(b - a + np.hypot(b_high - b, a - a_low)))
+    (a, (a_low, a_high)), (b, _) = first, second
+    return b - a, intervals.mover(lambda a, b: b - a, (a, (a_high, a_low)), second)
 
 
 def inverted(interval):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.statistics import intervals
 from pipeline.statistics.intervals import LEVEL, RESAMPLES, percentiles
 
 GRID = np.linspace(0, 1, 101)
@@ -38,8 +39,22 @@ def average_precision(labels, logits):
     return float(np.sum(np.diff(recall) * precision[1:]))
 
 
+def average_precision_interval(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):
+    """Interval of an average precision, (low, high): that of the bootstrap, widened to Wilson's of a share of as many
+    images as there are positives.
+
+    An average precision is the mean over the positives of the precision at their rank. The interval of a share (Boyd et
+    al. 2013) ignores the sampling of negatives; the bootstrap ignores errors that this sample happens not to have.
+    """
+    drawn = intervals.bootstrap(labels, logits, average_precision, seed, level, resamples)
+    positives = labels.sum()
+    low, high = intervals.hull(drawn, intervals.wilson(average_precision(labels, logits) * positives, positives, level))
+    return float(low), float(high)
+
+
 def bands(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):
-    """Both curves with the percentile interval, at each x, of a bootstrap that resamples within the classes.
+    """Both curves with an interval at each x: the percentiles of a bootstrap that resamples within the classes, widened
+    to Wilson's interval of y as a share, without which it would be a point where the sample has no errors.
 
     Returns:
         one row a point: curve (roc: x = share of false alarms, y = sensitivity; precision_recall: x = sensitivity,
@@ -51,7 +66,10 @@ def bands(labels, logits, seed, level=LEVEL, resamples=RESAMPLES):
     tables = []
     for curve in (roc, precision_recall):
         values = [curve(labels[places], logits[places]) for places in drawn]
-        low, high = percentiles(values, level)
-        points = {"curve": curve.__name__, "x": GRID, "y": curve(labels, logits), "ci_low": low, "ci_high": high}
+        y = curve(labels, logits)
+        # Of which images y is a share: all positives; those that are called so to reach a sensitivity, at least one.
+        n = np.full(len(GRID), labels.sum()) if curve is roc else np.maximum(GRID * labels.sum(), 1) / y
+        low, high = intervals.hull(percentiles(values, level), intervals.wilson(y * n, n, level))
+        points = {"curve": curve.__name__, "x": GRID, "y": y, "ci_low": low, "ci_high": high}
         tables.append(pd.DataFrame(points))
     return pd.concat(tables)

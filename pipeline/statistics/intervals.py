@@ -1,5 +1,5 @@
-"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, Student for paired differences, bootstrap for the
-rest."""
+"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, MOVER for a function of two estimates, Student for
+paired differences, bootstrap for the rest."""
 
 import numpy as np
 from scipy.special import expit, logit
@@ -12,12 +12,44 @@ RESAMPLES = 2000
 
 
 def wilson(successes, n, level=LEVEL):
-    """Score interval of a proportion (Wilson 1927): (low, high) in [0, 1]; stays sensible at 0 and at n successes."""
+    """Score interval of a proportion (Wilson 1927): (low, high) in [0, 1]; stays sensible at 0 and at n successes.
+
+    It also serves for the mean of n values in [0, 1], whose sum is `successes`: their variance is at most that of a
+    proportion with the same mean, so that the interval is conservative.
+
+    Args:
+        successes, n: numbers, or arrays of one shape.
+    """
     z = norm.ppf((1 + level) / 2)
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+
+
+def mover(statistic, first, second):
+    """Interval of a statistic of two independent estimates from their intervals (MOVER: Zou & Donner 2008).
+
+    Each bound is as far from the value as the root of the sum of squares of the distances to which the bounds of one
+    estimate at a time bring it. It does not shrink to a point where the sample has no errors, as a bootstrap does.
+
+    Args:
+        statistic: a function of both estimates that grows with each.
+        first, second: (value, (low, high)); low is the bound at which the statistic is less.
+
+    Returns:
+        (low, high); a statistic that is not linear may need to be cut to its range.
+    """
+    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
+    value = statistic(a, b)
+    below = np.hypot(value - statistic(a_low, b), value - statistic(a, b_low))
+    above = np.hypot(statistic(a_high, b) - value, statistic(a, b_high) - value)
+    return float(value - below), float(value + above)
+
+
+def hull(first, second):
+    """The narrowest interval, (low, high), that holds two of them; of numbers or arrays."""
+    return np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
 
 
 def auc_interval(labels, scores, level=LEVEL):

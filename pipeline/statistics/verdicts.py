@@ -5,6 +5,8 @@ All is done on logits: float64 knows no probability between 1 - 1e-16 and 1, whe
 
 import numpy as np
 
+from pipeline.statistics import intervals
+
 
 def operating_threshold(labels, logits):
     """The logit at which sensitivity + specificity is largest (Youden 1950), midway to the next lower one."""
@@ -26,20 +28,36 @@ def counts(labels, verdicts):
     return tuple(int((verdict & label).sum()) for verdict, label in pairs)
 
 
-def balanced_accuracy(labels, verdicts):
+def balanced_accuracy(tp, fp, fn, tn):
     """Mean of sensitivity and specificity."""
-    tp, fp, fn, tn = counts(labels, verdicts)
     return (tp / (tp + fn) + tn / (tn + fp)) / 2
 
 
-def f1(labels, verdicts):
+def f1(tp, fp, fn, tn):
     """Harmonic mean of precision and sensitivity."""
-    tp, fp, fn, _ = counts(labels, verdicts)
     return 2 * tp / (2 * tp + fp + fn)
 
 
-def matthews(labels, verdicts):
+def matthews(tp, fp, fn, tn):
     """Matthews correlation (Matthews 1975); 0 where all verdicts are the same."""
-    tp, fp, fn, tn = counts(labels, verdicts)
     norm = np.sqrt(float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return float((tp * tn - fp * fn) / norm) if norm else 0.0
+
+
+def interval(metric, tp, fp, fn, tn, level=intervals.LEVEL):
+    """Interval of a metric of these counts, (low, high), from Wilson's of sensitivity and specificity by MOVER.
+
+    The numbers of images of each class are fixed by the split, so that the metric is a function of both rates.
+
+    Args:
+        metric: balanced_accuracy, f1 or matthews, each of which grows with either rate.
+    """
+    positives, negatives = tp + fn, tn + fp
+
+    def of_rates(sensitivity, specificity):
+        true, false = positives * sensitivity, negatives * (1 - specificity)
+        return metric(true, false, positives - true, negatives - false)
+
+    rates = [(right / n, intervals.wilson(right, n, level)) for right, n in ((tp, positives), (tn, negatives))]
+    low, high = intervals.mover(of_rates, *rates)
+    return max(low, of_rates(0, 0)), min(high, of_rates(1, 1))
