@@ -1,7 +1,7 @@
 """evaluate: test results with their uncertainty, from predictions that were made once (pipeline.predict_test).
 
-Reads   results/evaluate/MODEL_logits.csv and the ledger; tables/evaluate/thresholds.csv; the cache and index of test,
-        for the images to be shown alone.
+Reads   results/evaluate/MODEL_logits.csv and the ledger; tables/evaluate/thresholds.csv and corrections.csv; the cache
+        and index of test, for the images to be shown alone.
 Writes  tables/evaluate/test_predictions.csv, test_metrics.csv, confusion.csv, curves.csv, ledger.csv; samples.csv and
         results/evaluate/samples.npz, the images to be shown.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from pipeline.command import run
 from pipeline.evaluate_thresholds import labels_and_logits
@@ -24,6 +23,7 @@ SAMPLES = 4  # right ones to be shown, half of them of each class, and as many w
 def evaluate(
     logits: list[Path],
     thresholds: Path,
+    corrections: Path,
     ledger: Path,
     test: Path,
     test_index: Path,
@@ -36,10 +36,17 @@ def evaluate(
     samples: Path,
     sample_images: Path,
 ):
-    """Every table of the test predictions, verdicts at the thresholds that val gave."""
+    """Every table of the test predictions, verdicts at the thresholds that val gave.
+
+    Columns of the predictions: file, label, model, logit (as the model gives it), probability (of covid, corrected for
+    what the class weights did to the logit; it holds for the prevalence in corrections.csv), predicted (covid where the
+    logit is at least the threshold).
+    """
     chosen = pd.read_csv(thresholds).set_index("model")["logit"]
+    fits = pd.read_csv(corrections).set_index("model")
     table = pd.concat(map(pd.read_csv, logits))
-    table["probability"] = expit(table["logit"])
+    intercept, slope = (table["model"].map(fits[name]) for name in ("intercept", "slope"))
+    table["probability"] = calibration.corrected(table["logit"], intercept, slope)
     table["predicted"] = np.where(table["logit"] >= table["model"].map(chosen), "covid", "normal")
 
     predictions.parent.mkdir(parents=True, exist_ok=True)

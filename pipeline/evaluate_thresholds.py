@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from pipeline.command import run
 from pipeline.statistics import calibration, verdicts
@@ -24,18 +23,15 @@ def evaluate_thresholds(val_predictions: list[Path], best: list[Path], threshold
     Args:
         val_predictions, best: a file a model, in the order of the vocabulary.
     """
-    of_model = {model: pd.read_csv(file) for model, file in zip(MODELS, val_predictions, strict=True)}
+    limits, fits = [], []
+    for model, file, configuration in zip(MODELS, val_predictions, best, strict=True):
+        table = pd.read_csv(file)
+        correction = correction_row(table, pd.read_csv(configuration)["loss"].item())
+        fits.append({"model": model, **correction})
+        limits.append({"model": model, **threshold_row(table, correction), "source": str(file)})
     thresholds.parent.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {"model": model, **threshold_row(table), "source": str(file)}
-        for (model, table), file in zip(of_model.items(), val_predictions, strict=True)
-    ]
-    pd.DataFrame(rows).to_csv(thresholds, index=False)
-    rows = [
-        {"model": model, **correction_row(table, pd.read_csv(file)["loss"].item())}
-        for (model, table), file in zip(of_model.items(), best, strict=True)
-    ]
-    pd.DataFrame(rows).to_csv(corrections, index=False)
+    pd.DataFrame(limits).to_csv(thresholds, index=False)
+    pd.DataFrame(fits).to_csv(corrections, index=False)
 
 
 def labels_and_logits(predictions):
@@ -49,17 +45,24 @@ def val_threshold(predictions):
     return float(np.mean([verdicts.operating_threshold(*run) for run in runs]))
 
 
-def threshold_row(predictions):
-    """A model's threshold, as a probability and a logit, and the number of held-out models that it is the mean of."""
+def threshold_row(predictions, correction):
+    """A model's threshold: threshold (the corrected probability), logit (as the model gives it; predictions are decided
+    by it), runs (the number of held-out models that it is the mean of)."""
     logit = val_threshold(predictions)
-    return {"threshold": expit(logit), "logit": logit, "runs": predictions["seed"].nunique()}
+    threshold = calibration.corrected(logit, correction["intercept"], correction["slope"])
+    return {"threshold": threshold, "logit": logit, "runs": predictions["seed"].nunique()}
 
 
 def correction_row(predictions, loss):
-    """Intercept and slope of a model's logits; class weights shift these, which a temperature alone cannot mend."""
+    """The correction of a model's logits: temperature_alone (no intercept is fitted), intercept, slope, prevalence.
+
+    Class weights shift the logits, which a temperature alone cannot undo. Corrected probabilities hold for the
+    prevalence of covid among the images of the fit, those of val.
+    """
     temperature = loss != "weighted_cross_entropy"
-    intercept, slope = calibration.fit(*labels_and_logits(predictions), temperature)
-    return {"temperature_alone": temperature, "intercept": intercept, "slope": slope}
+    labels, logits = labels_and_logits(predictions)
+    intercept, slope = calibration.fit(labels, logits, temperature)
+    return {"temperature_alone": temperature, "intercept": intercept, "slope": slope, "prevalence": labels.mean()}
 
 
 if __name__ == "__main__":

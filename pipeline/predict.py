@@ -2,7 +2,8 @@
 
     python -m pipeline.predict IMAGE... [--explain] [--model baseline|transfer] [--build FOLDER]
 
-For each image: the probability of covid and the verdict at the operating threshold of the build; with --explain also
+For each image: the probability of covid, corrected for what the class weights did to the logit, and the verdict at the
+operating threshold of the build, on the same scale; with --explain also
 NAME_gradcam.png, the image with its Grad-CAM map, in the current folder. It is no medical device.
 """
 
@@ -32,8 +33,9 @@ def predict(images, model, build, explained):
         raise InputError(
             f"{stems}: two images of one name would share a file NAME_gradcam.png; explain them one by one"
         )
-    model_file, thresholds = build / MODEL_FILES[model], build / "tables/evaluate/thresholds.csv"
-    for file in (model_file, thresholds):
+    model_file, tables = build / MODEL_FILES[model], build / "tables/evaluate"
+    thresholds, corrections = tables / "thresholds.csv", tables / "corrections.csv"
+    for file in (model_file, thresholds, corrections):
         if not file.is_file():
             raise InputError(f"{file}: no such file; expected the folder of a finished build (--build FOLDER)")
     pixels = [read(image) for image in images]  # before TensorFlow is imported, which takes seconds
@@ -42,33 +44,42 @@ def predict(images, model, build, explained):
     import numpy as np
     import pandas as pd
     from PIL import Image
-    from scipy.special import expit
 
     from pipeline.models import explain
+    from pipeline.statistics import calibration
 
     damaged = "is damaged or cut short; delete it and build it again: make report"
-    try:
-        threshold = pd.read_csv(thresholds).set_index("model")["logit"][model]
-    except (KeyError, ValueError):
-        raise InputError(f"{thresholds} {damaged}") from None
+
+    def of_model(file):
+        try:
+            return pd.read_csv(file).set_index("model").loc[model]
+        except (KeyError, ValueError):
+            raise InputError(f"{file} {damaged}") from None
+
+    threshold, correction = of_model(thresholds)["logit"], of_model(corrections)
     try:
         network = keras.models.load_model(model_file)
     except Exception:  # its parts raise errors of many types
         raise InputError(f"{model_file} {damaged}") from None
+
+    def shown(logit):
+        return f"{calibration.corrected(logit, correction['intercept'], correction['slope']):.3f}"
+
     size = network.input_shape[1]
     layer = explain.target_layer(network, None, "layer")
     maps, logits = explain.signed_maps(network, layer, np.stack([resize(each, size) for each in pixels]))
     covid = logits >= threshold
     heat = explain.heat(maps, covid)
     for image, original, logit, verdict, of_image in zip(images, pixels, logits, covid, heat, strict=True):
-        line = f"{image}: P(covid) {expit(logit):.3f}, {'covid' if verdict else 'normal'}"
-        line += f" at the threshold {expit(threshold):.3f}"
+        line = f"{image}: P(covid) {shown(logit)}, {'covid' if verdict else 'normal'}"
+        line += f" at the threshold {shown(threshold)}"
         if explained:
             out = Path(f"{image.stem}_gradcam.png")
             enlarged = explain.enlarged(of_image[None], *original.shape)[0]
             Image.fromarray(explain.overlay(original, enlarged)).save(out)
             line += f", {out}" + ("" if of_image.any() else " (empty map)")
         print(line)
+    print(f"P(covid) is corrected for class weights and holds where {correction['prevalence']:.0%} of films are covid.")
     print(DISCLAIMER)
 
 

@@ -72,6 +72,7 @@ def made_up(folder, *, seed=0, boundaries=BOUNDARIES, n=(40, 25)):
     evaluate(
         logits=[folder / f"{model}_logits.csv" for model in MODELS],
         thresholds=folder / "tables/thresholds.csv",
+        corrections=folder / "tables/corrections.csv",
         ledger=folder / "ledger.csv",
         test=folder / "test.npy",
         test_index=folder / "index.csv",
@@ -80,7 +81,7 @@ def made_up(folder, *, seed=0, boundaries=BOUNDARIES, n=(40, 25)):
         sample_images=folder / "results" / "samples.npz",
     )
     shown = np.load(folder / "results" / "samples.npz")["images"]
-    outputs["thresholds"] = folder / "tables/thresholds.csv"
+    outputs |= {name: folder / f"tables/{name}.csv" for name in ("thresholds", "corrections")}
     return SimpleNamespace(index=index, shown=shown, **{name: pd.read_csv(file) for name, file in outputs.items()})
 
 
@@ -103,7 +104,10 @@ def test_thresholds_are_the_mean_over_the_seeds(evaluated):
     assert evaluated.thresholds["model"].tolist() == list(MODELS)
     expected = np.array([np.mean(BOUNDARIES[model]) for model in MODELS])
     assert evaluated.thresholds["logit"].to_numpy() == pytest.approx(expected)
-    assert evaluated.thresholds["threshold"].to_numpy() == pytest.approx(expit(expected))
+    fits = evaluated.corrections
+    corrected = expit(fits["intercept"] + fits["slope"] * expected)
+    assert evaluated.thresholds["threshold"].to_numpy() == pytest.approx(corrected)
+    assert not np.allclose(corrected, expit(expected)) and (fits["prevalence"] == 0.5).all()
     assert all(model in source for model, source in zip(MODELS, evaluated.thresholds["source"], strict=True))
 
 
@@ -129,7 +133,10 @@ def test_predicted_follows_the_models_own_threshold(evaluated, model):
     rows = evaluated.predictions[evaluated.predictions["model"] == model]
     _, logits, verdicts = of_model(evaluated, model)
     assert rows["file"].tolist() == evaluated.index["file"].tolist()
-    assert rows["probability"].to_numpy() == pytest.approx(expit(logits))
+    # Probability and threshold are both corrected, and lead to the prediction that the logit leads to.
+    fit, limit = (frame.set_index("model").loc[model] for frame in (evaluated.corrections, evaluated.thresholds))
+    assert rows["probability"].to_numpy() == pytest.approx(expit(fit["intercept"] + fit["slope"] * logits))
+    assert (rows["probability"] >= limit["threshold"]).tolist() == verdicts.tolist()
     assert rows["predicted"].tolist() == np.where(verdicts, "covid", "normal").tolist()
     # At 0.5 the verdicts would be other ones, so that this test can tell.
     assert (verdicts != (logits >= 0)).any()
@@ -238,22 +245,32 @@ def test_calibration_is_learned_on_val_and_told_of_test(evaluated, tmp_path):
         labels = (val[model]["label"] == "covid").to_numpy(float)
         intercept, slope = calibration.fit(labels, val[model]["logit"].to_numpy(), temperature)
         assert rows["temperature_alone"].eq(temperature).all()
-        assert rows[["intercept", "slope"]].to_numpy().tolist() == [[0, 1], pytest.approx([intercept, slope])]
+        assert rows["prevalence"].to_numpy() == pytest.approx(labels.mean())
+        fits = rows[["correction_intercept", "correction_slope"]].to_numpy().tolist()
+        assert fits == [[0, 1], pytest.approx([intercept, slope])]
         is_covid, logits, _ = of_model(evaluated, model)
         for corrected, outputs in {False: logits, True: intercept + slope * logits}.items():
             expected = reference.brier_score_loss(is_covid, expit(outputs))
             assert rows.loc[corrected, "brier"] == pytest.approx(expected)
             of_bins = bins[(bins["model"] == model) & (bins["corrected"] == corrected)]
-            error = np.average(np.abs(of_bins["observed"] - of_bins["predicted"]), weights=of_bins["images"])
-            assert rows.loc[corrected, "ece"] == pytest.approx(error)
-        assert (rows["ece_ci_low"] < rows["ece_ci_high"]).all()
+            shares, n = of_bins["observed"], of_bins["images"]
+            square = np.average((shares - of_bins["predicted"]) ** 2 - shares * (1 - shares) / (n - 1), weights=n)
+            assert rows.loc[corrected, "error"] == pytest.approx(np.sqrt(max(square, 0)))
+        for name in ("intercept", "slope", "brier"):
+            assert ((rows[f"{name}_ci_low"] < rows[name]) & (rows[name] < rows[f"{name}_ci_high"])).all()
+        assert (rows["perfect_mean"] < rows["perfect_p95"]).all()
+        # The correction is the best for val: on test it changes slope and Brier score by what it is.
+        assert rows.loc[True, "slope"] == pytest.approx(rows.loc[False, "slope"] / slope, rel=1e-4)
+        assert rows.loc[True, "brier_change"] == pytest.approx(rows.loc[True, "brier"] - rows.loc[False, "brier"])
+        assert rows.loc[True, "brier_change_ci_low"] < rows.loc[True, "brier_change"]
+        assert np.isnan(rows.loc[False, "brier_change"])
 
 
 def test_class_weights_decide_whether_a_temperature_is_enough(evaluated, tmp_path):
     _, table, _ = calibrated(evaluated, tmp_path, losses=("focal", "weighted_cross_entropy"))
     corrected = table[table["corrected"]]
     assert corrected["temperature_alone"].tolist() == [True, False]
-    assert (corrected["intercept"] == 0).tolist() == [True, False]
+    assert (corrected["correction_intercept"] == 0).tolist() == [True, False]
 
 
 # Comparisons

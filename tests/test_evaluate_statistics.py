@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn import metrics as reference
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -42,15 +42,66 @@ def test_reliability(seed):
     assert bins["observed"].to_numpy() == pytest.approx(observed)
     assert bins["predicted"].to_numpy() == pytest.approx(predicted)
     assert (bins["ci_low"][3], bins["ci_high"][3]) == intervals.wilson(round(12 * observed[3]), 12)
-    error = calibration.expected_calibration_error(labels, logits)
-    assert error == pytest.approx(np.mean(np.abs(observed - predicted)))
+    debiased = np.mean((observed - predicted) ** 2 - observed * (1 - observed) / 11)
+    assert debiased > 0 and calibration.calibration_error(labels, logits) == pytest.approx(np.sqrt(debiased))
+
+
+def test_brier_interval_adds_the_classes():
+    """Each class's mean with Wilson's interval, as many images as it has; no errors leave it no point."""
+    labels, logits = sample(1)
+    squares, value = (expit(logits) - labels) ** 2, calibration.brier(labels, logits)
+    gaps = [
+        len(part) / len(labels) * (np.array(intervals.wilson(part.sum(), len(part))) - part.mean())
+        for part in (squares[labels == 0], squares[labels == 1])
+    ]
+    expected = value + np.array([-1, 1]) * np.sqrt(np.sum(np.square(gaps), axis=0))
+    assert calibration.brier_interval(labels, logits) == pytest.approx(tuple(expected))
+    low, high = calibration.brier_interval(labels, 200 * labels - 100)
+    assert low == pytest.approx(0) and high > 0.01
 
 
 def test_calibration_error_worked_by_hand():
-    """Two bins of two: |0.5 - 0.1| and |0.5 - 0.8|, weighted alike."""
-    probabilities, labels = np.array([0.05, 0.15, 0.7, 0.9]), np.array([0.0, 1, 0, 1])
-    logits = np.log(probabilities / (1 - probabilities))
-    assert calibration.expected_calibration_error(labels, logits, bins=2) == pytest.approx(0.35)
+    """Two bins of three: shares 1/3 and 1 against 0.7 and 0.4; of the first, 2/9 / 2 is the sampling error."""
+    probabilities, labels = np.array([0.4, 0.4, 0.4, 0.7, 0.7, 0.7]), np.array([1.0, 1, 1, 1, 0, 0])
+    error = calibration.calibration_error(labels, logit(probabilities), bins=2)
+    assert error == pytest.approx(np.sqrt((0.6**2 + (0.7 - 1 / 3) ** 2 - 1 / 9) / 2))
+
+
+def test_calibration_error_of_perfect_models_is_within_its_level():
+    """Its square is 0 on average, and one in twenty exceeds the percentile."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 300)
+    _, limit = calibration.perfect_error(logits, seed=1, simulations=400)
+    drawn = (rng.random((400, 300)) < expit(logits)).astype(float)
+    errors = np.array([calibration.calibration_error(labels, logits) for labels in drawn])
+    assert 0.02 < np.mean(errors > limit) < 0.09
+    assert calibration.calibration_error((rng.random(300) < expit(logits / 3)).astype(float), logits) > limit
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_recalibration_is_logistic_regression(seed):
+    """The slope by scikit-learn; both intervals by the deviance, which chi-square with one degree inverts."""
+    labels, logits = sample(seed)
+    found = calibration.recalibration(labels, logits)
+    model = LogisticRegression(C=np.inf, tol=1e-8).fit(logits[:, None], labels)
+    slope, (low, high) = found["slope"]
+    assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4) and low < slope < high
+    best = reference.log_loss(labels, model.predict_proba(logits[:, None]), normalize=False)
+    for end in (low, high):
+        loss = minimize_scalar(
+            lambda a, end=end: np.sum(np.logaddexp(0, a + end * logits) - labels * (a + end * logits))
+        )
+        assert 2 * (loss.fun - best) == pytest.approx(norm.ppf(0.975) ** 2, rel=1e-3)
+    intercept, (low, high) = found["intercept"]
+    assert expit(intercept + logits).mean() == pytest.approx(labels.mean()) and low < intercept < high
+
+
+def test_recalibration_of_separated_classes_has_no_slope():
+    labels, logits = np.repeat([0.0, 1.0], 20), np.concatenate([np.linspace(-5, -1, 20), np.linspace(1, 5, 20)])
+    for scores in (logits, -logits, np.zeros(40)):
+        found = calibration.recalibration(labels, scores)
+        assert np.isnan([found["slope"][0], *found["slope"][1]]).all()
+        assert np.isfinite([found["intercept"][0], *found["intercept"][1]]).all()
 
 
 def test_bins_are_no_more_than_images():

@@ -18,7 +18,10 @@ SIZE = 8
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
-    """A finished build whose fine-tuned model gives the mean grey value less 100, and calls covid from 20 on."""
+    """A finished build whose fine-tuned model gives the mean grey value less 100, and calls covid from 20 on.
+
+    Corrected, the logit is divided by 10 and less by 1.
+    """
     folder = tmp_path_factory.mktemp("build")
     inputs = keras.Input((SIZE, SIZE, 1))
     x = keras.layers.Conv2D(1, 1, use_bias=False, name="map")(inputs)
@@ -29,6 +32,9 @@ def build(tmp_path_factory):
         (folder / file).parent.mkdir(parents=True)
     model.save(folder / "results/finetune/transfer.keras")
     (folder / "tables/evaluate/thresholds.csv").write_text("model,threshold,logit\nbaseline,0.5,0\ntransfer,1.0,20\n")
+    (folder / "tables/evaluate/corrections.csv").write_text(
+        "model,temperature_alone,intercept,slope,prevalence\nbaseline,False,0,1,0.25\ntransfer,False,-1,0.1,0.25\n"
+    )
     return folder
 
 
@@ -56,8 +62,9 @@ def test_images_are_judged_and_explained(build, tmp_path):
     status, printed, _ = predict(tmp_path, dark, bright, "--build", build, "--explain")
     assert status == 0
     lines = printed.splitlines()
-    assert lines[0].startswith(f"{dark}: P(covid) {expit(1):.3f}, normal at the threshold")
-    assert lines[1].startswith(f"{bright}: P(covid) 1.000, covid at the threshold")
+    assert lines[0].startswith(f"{dark}: P(covid) {expit(-0.9):.3f}, normal at the threshold {expit(1):.3f}")
+    assert lines[1].startswith(f"{bright}: P(covid) {expit(3):.3f}, covid at the threshold {expit(1):.3f}")
+    assert "corrected for class weights and holds where 25% of films are covid" in lines[2]
     assert "no medical device" in lines[-1]
     # Covid is spoken for wherever it is bright; normal nowhere.
     assert "(empty map)" in lines[0] and "(empty map)" not in lines[1]

@@ -229,7 +229,8 @@ def made_up():
             {"epochs": 7, "trainable_parameters": 23605121, "frozen_parameters": 90880, "weights_sha256": "ef" * 32}
         ],
         "evaluate/thresholds": [
-            {"model": model, "threshold": 0.41, "runs": runs, "source": f"tables/train/{model}_val_predictions.csv"}
+            {"model": model, "threshold": 0.41, "logit": 0.93, "runs": runs,
+             "source": f"tables/train/{model}_val_predictions.csv"}
             for model, runs in zip(models, (3, 1), strict=True)
         ],
         "evaluate/test_metrics": [
@@ -251,10 +252,16 @@ def made_up():
             {"model": model, "weights_sha256": "ab" * 32, "data_sha256": "cd" * 32} for model in models
         ],
         "evaluate/calibration": [
-            {"model": model, "corrected": corrected, "temperature_alone": False, "intercept": 0.4 * corrected,
-             "slope": slope, "ece": error, "ece_ci_low": error - 0.01, "ece_ci_high": error + 0.01, "brier": brier}
+            {"model": model, "corrected": corrected, "temperature_alone": False, "prevalence": 0.25,
+             "correction_intercept": -1.1 * corrected, "correction_slope": 0.8 if corrected else 1,
+             "slope": slope, "slope_ci_low": slope - 0.1, "slope_ci_high": slope + 0.1,
+             "intercept": intercept, "intercept_ci_low": intercept - 0.2, "intercept_ci_high": intercept + 0.2,
+             "error": error, "perfect_p95": 0.03, "brier_change": change, "brier_change_ci_low": change and -0.009,
+             "brier_change_ci_high": change and -0.002}
             for model in models
-            for corrected, slope, error, brier in ((False, 1, 0.04, 0.05), (True, 0.8, 0.02, 0.045))
+            for corrected, slope, intercept, error, change in (
+                (False, 0.8, -1.1, 0.04, ""), (True, 1, 0, 0.02, -0.005)
+            )
         ],
         "evaluate/val_test": [
             {"model": model, "metric": metric, "seeds": seeds, "val": value, "test": value - 0.005,
@@ -452,6 +459,11 @@ def change(tables, table, column, value, **conditions):
 def auc(tables, model, low, value, high):
     for column, number in {"ci_low": low, "value": value, "ci_high": high}.items():
         change(tables, "evaluate/test_metrics", column, number, model=model, metric="auc")
+
+
+def calibration(tables, column, low, value, high):
+    for name, number in {f"{column}_ci_low": low, column: value, f"{column}_ci_high": high}.items():
+        change(tables, "evaluate/calibration", name, number)
 
 
 def interval(tables, table, low, high, value=None, ends=("ci_low", "ci_high"), **conditions):
@@ -867,8 +879,11 @@ def scenarios():
         change(tables, "gradcam/classes", "other_empty", 0)
         paired(tables, -0.03, -0.01, p=0.001)
         interval(tables, "evaluate/val_test", 0.001, 0.01, 0.005)
-        change(tables, "evaluate/calibration", "slope", 1.2, corrected=True)
-        change(tables, "evaluate/calibration", "brier", 0.06, corrected=True)
+        calibration(tables, "slope", 1.1, 1.3, 1.5)
+        calibration(tables, "intercept", 0.1, 0.3, 0.5)
+        calibration(tables, "brier_change", 0.002, 0.005, 0.009)
+        change(tables, "evaluate/calibration", "error", 0.02, corrected=False)
+        change(tables, "evaluate/calibration", "error", 0.027, corrected=True)
         change(tables, "evaluate/calibration", "temperature_alone", True)
         heat(tables, "border", 1.1, 1.3)
         heat(tables, "corners", 0.9, 1.1)
@@ -1021,6 +1036,11 @@ def scenarios():
         change(tables, "train/transfer_heldout", "val_auc", 0.8)
         paired(tables, -0.02, -0.01, p=0.01, metrics=["sensitivity"])
         auc(tables, "transfer", 0.97, 1, 1)
+        calibration(tables, "slope", "", "", "")
+        calibration(tables, "intercept", -0.2, 0, 0.2)
+        calibration(tables, "brier_change", -0.01, 0, 0.01)
+        change(tables, "evaluate/calibration", "correction_slope", -0.2, corrected=True)
+        change(tables, "evaluate/calibration", "error", 0.02)
 
     def few_maps(tables):
         change(tables, "explore/sizes", "copies", 4, split="test")
@@ -1190,7 +1210,13 @@ def is_text(node):
             r"sensitivity of \num{0.910}: within the limit",
             r"\num{19} are right by the transfer model alone and \num{4} by the baseline alone "
             r"($p$ = \num{0.001}): its verdicts are right more often. it gains both",
-            r"slope \num{0.80} and intercept \num{0.40}, which narrows the range of its logits",
+            r"has a slope of \num{0.80} (\num{0.70} to \num{0.90}), too extreme probabilities, an intercept of "
+            r"\num{-1.1} (\num{-1.3} to \num{-0.9}), too high on average, and a calibration error of \num{0.040}, "
+            r"above the limit of \num{0.030}. the correction (slope \num{0.80}, intercept \num{-1.10}) lowers the "
+            r"error to \num{0.020}; the brier score improves (by \num{-0.005} (\num{-0.009} to \num{-0.002})).",
+            r"in the validation set, \qty{25}{\percent}. predictions use the uncorrected logit; "
+            "as both slopes are positive, the correction changes neither a prediction nor an auc.",
+            "an image is predicted positive from a corrected probability of",
             r"\num{0.985} on val, the mean of \num{3} seeds, a difference of \num{-0.005}",
             "val and test agree",
             r"for \num{0} of \num{280} verdicts of covid-19 and \num{3} of \num{280} of normal no position does",
@@ -1231,6 +1257,10 @@ def is_text(node):
         ],
         "alike": [
             "the classes are nearly balanced",
+            r"(\num{1.1} to \num{1.5}), too moderate probabilities, an intercept of \num{0.3} (\num{0.1} to "
+            r"\num{0.5}), too low on average, and a calibration error of \num{0.020}, within the limit of \num{0.030}. "
+            r"the correction (slope \num{0.80}, no intercept) raises the error to \num{0.027}; the brier score "
+            "worsens (by",
             "with the central region blanked, with nothing else left, on the border alone, on a thumbnail only. the "
             "data has no masks of the lungs: a central region",
             "what is left around the central region holds parts of the lungs",
@@ -1391,6 +1421,11 @@ def is_text(node):
             "poor inspiration cause them too. the classes are unbalanced",
         ],
         "gained specificity": [
+            r"an image is predicted positive from a logit of \num{0.93}",
+            r"has no finite slope, as its logits separate the classes, an intercept of \num{0.0} (\num{-0.2} to "
+            r"\num{0.2}), and a calibration error",
+            r"leaves the error as it is; the brier score does not change detectably (by \num{0.000}",
+            r"validation set, \qty{25}{\percent}. predictions use the uncorrected logit. \begin",
             "on test the specificity of the baseline is lower, by more than the sampling of images would make it, a "
             r"difference of \num{-0.04} (\num{-0.06} to \num{-0.02}). there the threshold",
             "other heads are compared with that of the starting values",

@@ -105,7 +105,7 @@ def draw_reliability(table, file):
     for axis, model in zip(axes, MODELS, strict=True):
         axis.plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
         for corrected, name, marker, colour in (
-            (False, "as they are", "o", MODEL_COLOURS[model]),
+            (False, "uncorrected", "o", MODEL_COLOURS[model]),
             (True, "corrected", "x", "black"),
         ):
             rows = table[(table["model"] == model) & (table["corrected"] == corrected)]
@@ -142,7 +142,8 @@ def draw_scores(predictions, thresholds, file):
 
 
 def draw_samples(table, images, file):
-    """Test images un-normalised, with label, verdict and probability by the transfer model; wrong ones in colour."""
+    """Test images un-normalised, with label, prediction and corrected probability by the transfer model; wrong ones in
+    colour."""
     drawing, axes = figure(PAGE, PAGE / len(table) + 0.45, 1, len(table))
     for axis, image, sample in zip(axes, images, table.to_dict("records"), strict=True):
         title = f"label {sample['label']}\npredicted {sample['predicted']}\nP(covid) {sample['probability']:.2f}"

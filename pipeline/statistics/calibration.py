@@ -2,12 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.special import expit, logit
+from scipy.stats import chi2
 
 from pipeline.statistics import intervals, metrics
 
 BINS = 10
+SIMULATIONS = 1000
 
 
 def brier(labels, logits):
@@ -38,11 +40,84 @@ def reliability(labels, logits, bins=BINS):
     return pd.DataFrame(rows)
 
 
-def expected_calibration_error(labels, logits, bins=BINS):
-    """Mean over images of |observed share - mean probability| of their bin, 0 to 1 (Naeini et al. 2015)."""
-    order = np.argsort(logits, kind="stable")
-    differences = np.array_split((labels - expit(logits))[order], min(bins, len(labels)))
-    return float(sum(abs(part.sum()) for part in differences) / len(labels))
+def calibration_error(labels, logits, bins=BINS):
+    """Root mean square over images of (observed share - mean probability) of their bin, debiased, 0 to 1.
+
+    From each bin's square its sampling variance is subtracted, s (1 - s) / (n - 1) of a share s of n images (Kumar et
+    al. 2019): without it the error of a perfectly calibrated model would be far from 0, the more so the fewer images
+    there are. 0 where the sum of squares is not positive.
+
+    Args:
+        bins: of equal number, of two images at least; there must be two images.
+    """
+    order, square = np.argsort(logits, kind="stable"), 0.0
+    for places in np.array_split(order, min(bins, len(labels) // 2)):
+        observed, n = labels[places].mean(), len(places)
+        gap = observed - expit(logits[places]).mean()
+        square += n * (gap**2 - observed * (1 - observed) / (n - 1))
+    return float(np.sqrt(max(square, 0.0) / len(labels)))
+
+
+def perfect_error(logits, seed, simulations=SIMULATIONS):
+    """Mean and 95th percentile of the calibration error of a model whose probabilities are right.
+
+    The labels are drawn from the probabilities of the logits; an error above the percentile is seen in one of twenty
+    perfectly calibrated models.
+    """
+    drawn = np.random.default_rng(seed).random((simulations, len(logits))) < expit(logits)
+    errors = [calibration_error(labels, logits) for labels in drawn.astype(float)]
+    return float(np.mean(errors)), float(np.quantile(errors, 0.95))
+
+
+def recalibration(labels, logits, level=intervals.LEVEL):
+    """Calibration intercept and slope of logits (Cox 1958; Van Calster et al. 2019) with profile-likelihood intervals.
+
+    Both are of a logistic regression of the labels on the logits by maximum likelihood: the intercept beside a slope of
+    1, the slope beside an intercept that is free. Perfect calibration gives 0 and 1. An intercept above 0 says that the
+    probabilities are too low on average, a slope below 1 that they are too extreme. Where the logits separate the
+    classes no slope is the likeliest, and it is NaN, as its interval.
+
+    Args:
+        labels: float (n,), of both classes.
+
+    Returns:
+        {"intercept" and "slope": (value, (low, high))}.
+    """
+
+    def intercept_beside(slope):
+        # Between the intercepts that bring the greatest and the least logit to the share of positives.
+        shares, scaled = labels.mean(), slope * logits
+        ends = logit(shares) - scaled.max() - 1, logit(shares) - scaled.min() + 1
+        return brentq(lambda intercept: expit(intercept + scaled).mean() - shares, *ends)
+
+    def loss(intercept, slope=1.0):
+        return len(labels) * metrics.cross_entropy(labels, intercept + slope * logits)
+
+    def of_slope(slope):
+        return loss(intercept_beside(slope), slope)
+
+    intercept = intercept_beside(1.0)
+    found = {"intercept": (intercept, _likelihood_interval(loss, intercept, level))}
+    covid, normal = logits[labels == 1], logits[labels == 0]
+    if covid.min() >= normal.max() or covid.max() <= normal.min():
+        return found | {"slope": (np.nan, (np.nan, np.nan))}
+    slope = float(minimize_scalar(of_slope).x)
+    return found | {"slope": (slope, _likelihood_interval(of_slope, slope, level))}
+
+
+def _likelihood_interval(loss, best, level):
+    """(low, high): where a convex negative log-likelihood is half of the chi-square quantile above that at its best."""
+    limit, ends = loss(best) + chi2.ppf(level, 1) / 2, []
+    for step in (-0.1, 0.1):
+        while loss(best + step) < limit:
+            step *= 2
+        ends.append(float(brentq(lambda value: loss(value) - limit, best, best + step)))
+    return tuple(ends)
+
+
+def corrected(logits, intercept, slope):
+    """Probabilities of logits after a correction that `fit` gave; numbers or arrays of one shape."""
+    return expit(intercept + slope * logits)
 
 
 def fit(labels, logits, temperature):

@@ -61,6 +61,7 @@ rule evaluate:
     input:
         logits=expand("results/evaluate/{model}_logits.csv", model=MODELS),
         thresholds="tables/evaluate/thresholds.csv",
+        corrections="tables/evaluate/corrections.csv",
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
@@ -81,14 +82,14 @@ rule evaluate:
         code=code_of("pipeline.evaluate"),
     shell:
         "python -m pipeline.evaluate evaluate --logits {input.logits} --thresholds {input.thresholds} "
-        "--ledger {params.ledger} --test {input.test[0]} --test-index {input.test_index} "
-        "--settings {params.settings:q} --predictions {output.predictions} "
+        "--corrections {input.corrections} --ledger {params.ledger} --test {input.test[0]} "
+        "--test-index {input.test_index} --settings {params.settings:q} --predictions {output.predictions} "
         "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
         "--looks {output.looks} --samples {output.samples} --sample-images {output.sample_images} --log {log}"
 
 
 rule evaluate_calibration:
-    """Whether the test probabilities mean what they say, before and after a correction learned on val."""
+    """Whether the test probabilities are calibrated, before and after a correction fitted to val logits."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
         corrections="tables/evaluate/corrections.csv",
