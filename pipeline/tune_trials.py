@@ -40,7 +40,8 @@ def trials(
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
         log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
         kept.append(backups / f"{model}_trial{trial['trial']}.npz")
-        network, row, _ = fit(model, trial, *examples, settings, trial["seed"], epochs, kept[-1], train_curve=False)
+        # The network is not kept: the next run frees its memory.
+        row = fit(model, trial, *examples, settings, trial["seed"], epochs, kept[-1], train_curve=False)[1]
         rows.append(trial | row)
         took = {"model": model, "part": "search", "trial": trial["trial"]}
         seconds.append(took | {"seconds": seconds_of(kept[-1])})

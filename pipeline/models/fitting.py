@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib
 import time
@@ -85,6 +86,9 @@ def fit(
     """
     batch_size = int(hyperparameters["batch_size"])
     steps = inputs.steps(len(train), batch_size)
+    # Of a run before this one, network and examples are in reference cycles: hundreds of MB in few objects, too few for
+    # the collector to start by itself.
+    gc.collect()
     compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
     sets = monitored(train, val, settings["seed"], source.plain)
     scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs)
