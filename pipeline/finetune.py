@@ -18,6 +18,9 @@ from pipeline.command import log, run
 from pipeline.images import augment, inputs
 from pipeline.models import fitting, pretrained, runtime
 from pipeline.models.backup import seconds_of
+from pipeline.statistics import metrics
+
+JUDGED = "train_refitted_loss"  # in a history
 
 
 def final(
@@ -38,8 +41,8 @@ def final(
 ):
     """Fine-tune the final model on train + val for as many epochs as its head was trained.
 
-    Judged by the training metric alone: an attempt after which the cross-entropy on a fixed subset of the training
-    examples rose is rejected, and the learning rate divided.
+    Judged by training examples only: an attempt is rejected, and the learning rate divided, if the cross-entropy on a
+    fixed subset of them, its intercept refitted, has risen.
     """
     runtime.start(settings["compute"])
     examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
@@ -178,9 +181,9 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         val: held out, of a run that measures a schedule and decides nothing; no drop ends that one.
 
     Returns:
-        dict: epochs run, cross-entropy and AUC on the fixed subset of `examples` before and after, verdict (kept,
-        dropped: stopped at a sudden rise of the cross-entropy, no gain: not lower than before); and the history, from
-        epoch 0, before the first one, on.
+        dict: epochs run; on the fixed subset of `examples`, before and after, `metrics.refitted_loss`, by which the
+        attempt is judged, cross-entropy and AUC; verdict (kept; dropped: stopped at a sudden rise; no gain: not lower
+        than before); and the history, from epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
     before = scored(network, examples, settings, val)
@@ -193,41 +196,46 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         seed=settings["seed"],
         epochs=epochs,
         val=val,
-        stop=[] if val else [StopAtDrop(before["train_loss"] + settings["finetune"]["drop"])],
+        stop=[] if val else [StopAtDrop(before[JUDGED] + settings["finetune"]["drop"])],
         backup=backup,
         # The last epoch is what is kept: without decay val AUC goes up and down by more than fine-tuning gains.
         decay=True,
+        score=score,
     )
     after = history.iloc[-1]
-    if not after["train_loss"] <= before["train_loss"] + settings["finetune"]["drop"]:
-        verdict = "dropped"
-    else:
-        verdict = "kept" if after["train_loss"] < before["train_loss"] else "no gain"
-    outcome = {
-        "epochs": len(history),
-        "loss_before": before["train_loss"],
-        "loss_after": after["train_loss"],
-        "auc_before": before["train_auc"],
-        "auc_after": after["train_auc"],
-        "verdict": verdict,
-    }
+    outcome = {"epochs": len(history)}
+    for name in ("refitted_loss", "loss", "auc"):
+        outcome |= {f"{name}_before": before[f"train_{name}"], f"{name}_after": after[f"train_{name}"]}
+    outcome["verdict"] = verdict(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
     return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
+
+
+def verdict(before, after, drop):
+    """On an attempt, by what it is judged by: kept, dropped (risen by more than `drop`, or not finite), or no gain."""
+    if not after <= before + drop:
+        return "dropped"
+    return "kept" if after < before else "no gain"
 
 
 def scored(network, examples, settings, val):
     """The row of a history for the network as it is: epoch 0."""
-    return {"epoch": 0, "learning_rate": np.nan} | fitting.scores(network, examples, val, augment, settings)
+    return {"epoch": 0, "learning_rate": np.nan} | fitting.scores(network, examples, val, augment, settings, score)
+
+
+def score(labels, logits):
+    """What a history records of a set: `metrics.scores` and `metrics.refitted_loss`."""
+    return metrics.scores(labels, logits) | {"refitted_loss": metrics.refitted_loss(labels, logits)}
 
 
 class StopAtDrop(keras.callbacks.Callback):
-    """Stops training once the train cross-entropy, recorded by an earlier callback, exceeds `limit`."""
+    """Stops training once what an attempt is judged by, recorded by an earlier callback, exceeds `limit`."""
 
     def __init__(self, limit):
         super().__init__()
         self.limit = limit
 
     def on_epoch_end(self, epoch, logs=None):
-        if not logs["train_loss"] <= self.limit:
+        if not logs[JUDGED] <= self.limit:
             self.model.stop_training = True
 
 

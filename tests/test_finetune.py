@@ -135,7 +135,8 @@ def train_scores(folder, network):
     return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)
 
 
-COLUMNS = ["attempt", "learning_rate", "epochs", "loss_before", "loss_after", "auc_before", "auc_after", "verdict"]
+COLUMNS = ["attempt", "learning_rate", "epochs", "refitted_loss_before", "refitted_loss_after", "loss_before"]
+COLUMNS += ["loss_after", "auc_before", "auc_after", "verdict"]
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,7 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped
     loss, auc = train_scores(folder, network)
     assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
-    assert not (rows["loss_after"] <= rows["loss_before"] + 0.1).any()
+    assert not (rows["refitted_loss_after"] <= rows["refitted_loss_before"] + 0.1).any()
     # Stopped at the drop, after the first epoch.
     assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 1, 2, 2]
     before = dropped.history[dropped.history["epoch"] == 0]
@@ -169,7 +170,7 @@ def test_a_gain_is_kept(folder, network, tmp_path):
     kept = run(folder, tmp_path, 0.00003)
     (row,) = kept.attempts.to_dict("records")
     assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
-    assert row["loss_after"] < row["loss_before"]
+    assert row["refitted_loss_after"] < row["refitted_loss_before"]
     assert train_scores(folder, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
     assert kept.tuned_summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
     for name, weights in weights_of(kept.model).items():
@@ -181,8 +182,24 @@ def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
     """A rise within the allowance stops nothing, but neither is it kept."""
     rejected = run(folder, tmp_path, 10.0, attempts=1, drop=1e30)
     (row,) = rejected.attempts.to_dict("records")
-    assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS and row["loss_after"] >= row["loss_before"]
+    assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS
+    assert row["refitted_loss_after"] >= row["refitted_loss_before"]
     assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
+
+
+@pytest.mark.parametrize(
+    ("shift", "order", "expected"), [(-3, 1, "kept"), (0, -1, "dropped"), (np.nan, 1, "dropped"), (9, 0.5, "no gain")]
+)
+def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shift, order, expected):
+    """A run whose images keep their order is no drop, however far its logits have moved; one that loses it is."""
+    labels = np.repeat([0.0, 1.0], [150, 50])
+    before = np.random.default_rng(0).normal(4 * labels - 2)
+    sharper = np.where(labels == 1, 0.5, -0.5)
+    after = order * (before + sharper) + shift
+    scores = [finetune.score(labels, logits) for logits in (before, after)]
+    assert finetune.verdict(*(score["refitted_loss"] for score in scores), drop=0.1) == expected
+    if expected == "kept":
+        assert scores[1]["loss"] > scores[0]["loss"] + 0.1
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +263,7 @@ def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path, ahe
     _, _, history, _, _ = heldout(folder, tmp_path, schedule, ahead)
     rows = pd.read_csv(history)
     assert rows["epoch"].tolist() == [0, 1, 2]
-    assert rows["train_loss"][1] > rows["train_loss"][0] + settings()["finetune"]["drop"]
+    assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
 
 
 # What it is worth

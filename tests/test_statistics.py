@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, binomtest, entropy, norm
 from sklearn import metrics as reference
 
 from pipeline.statistics import curves, intervals, metrics, tests, verdicts
@@ -72,6 +73,26 @@ def test_cross_entropy(labels, logits):
 @pytest.mark.parametrize(("label", "logit", "loss"), [(1, -800, 800), (0, 800, 800), (1, 800, 0), (0, -800, 0)])
 def test_cross_entropy_of_extreme_logits(label, logit, loss):
     assert metrics.cross_entropy(np.array([float(label)]), np.array([float(logit)])) == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("shift", [-400, 0, 3.7])
+@pytest.mark.parametrize("scale", [0.1, 1, 50])
+def test_refitted_loss_is_the_least_over_all_intercepts(shift, scale):
+    generator = np.random.default_rng(0)
+    labels = (generator.random(80) < 0.3).astype(float)
+    logits = scale * generator.normal(2 * labels)
+    found = metrics.refitted_loss(labels, logits + shift)
+    least = minimize_scalar(lambda intercept: reference.log_loss(labels, expit(logits + intercept)))
+    # scikit-learn clips probabilities, which counts among logits this large.
+    assert found == pytest.approx(least.fun, rel=1e-4) if scale < 50 else found <= least.fun + 1e-6
+    assert found == pytest.approx(metrics.refitted_loss(labels, logits), rel=1e-9)
+
+
+def test_refitted_loss_of_logits_that_tell_nothing():
+    """The entropy of the classes; where they are not finite, nothing."""
+    labels = np.repeat([0.0, 1.0], [30, 10])
+    assert metrics.refitted_loss(labels, np.full(40, 7.0)) == pytest.approx(entropy([0.75, 0.25]))
+    assert np.isnan(metrics.refitted_loss(labels, np.append(np.zeros(39), np.inf)))
 
 
 # The operating threshold

@@ -63,6 +63,7 @@ def fit(
     backup=None,
     decay=False,
     train_curve=True,
+    score=metrics.scores,
 ):
     """Compile a network and fit it in place.
 
@@ -78,6 +79,7 @@ def fit(
         decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017). Else it is constant, and
             what is scored at an epoch's end, and kept in the end, are `Averages` over about the last epoch.
         train_curve: whether train is scored after each epoch too, which takes time.
+        score: (labels, logits) -> dict of what is recorded of a set.
 
     Returns:
         history: DataFrame, one row an epoch. Keras' own training loss is a running mean under class weights, dropout
@@ -91,7 +93,7 @@ def fit(
     gc.collect()
     compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
     sets = monitored(train, val, settings["seed"], source.plain)
-    scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs)
+    scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs, score)
     averages = [] if decay else [Averages(sets["train"][0])]
     callbacks, stopping, start = [*averages, scores, *stop], None, 0
     if patience:
@@ -271,13 +273,13 @@ class Averages(keras.callbacks.Callback):
 class EpochScores(keras.callbacks.Callback):
     """Scores each monitored set in inference mode at the end of every epoch, and stops a run that has diverged.
 
-    rows: one dict an epoch: epoch (from 1), learning_rate, then loss (unweighted cross-entropy), auc, accuracy,
-    sensitivity, specificity at probability 0.5, each with the set's name before it.
+    rows: one dict an epoch: epoch (from 1), learning_rate, then what `score` gives, by default loss (unweighted
+    cross-entropy), auc, accuracy, sensitivity, specificity at probability 0.5, each with the set's name before it.
     """
 
-    def __init__(self, monitored, epochs):
+    def __init__(self, monitored, epochs, score=metrics.scores):
         super().__init__()
-        self.epochs, self.rows = epochs, []
+        self.epochs, self.score, self.rows = epochs, score, []
         self.monitored = {
             name: (inputs.batches(values, batch_size=SCORED_AT_ONCE), labels)
             for name, (values, labels) in monitored.items()
@@ -290,7 +292,7 @@ class EpochScores(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
         for name, (dataset, labels) in self.monitored.items():
             logits = _outputs(self.forward, dataset)
-            row |= _named(name, labels, logits)
+            row |= _named(name, self.score(labels, logits))
         self.rows.append(row)
         # EarlyStopping reads val_loss from here, the progress bar what it shows.
         logs.update({name: value for name, value in row.items() if name.endswith(SHOWN)})
@@ -300,16 +302,17 @@ class EpochScores(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def scores(network, train, val, source, settings):
+def scores(network, train, val, source, settings, score=metrics.scores):
     """Scores of a network as it is on the sets of a history, by the names that they have there."""
     forward, row = _forward(network), {}
     for name, (values, labels) in monitored(train, val, settings["seed"], source.plain).items():
-        row |= _named(name, labels, _outputs(forward, inputs.batches(values, batch_size=SCORED_AT_ONCE)))
+        outputs = _outputs(forward, inputs.batches(values, batch_size=SCORED_AT_ONCE))
+        row |= _named(name, score(labels, outputs))
     return row
 
 
-def _named(name, labels, logits):
-    return {f"{name}_{metric}": value for metric, value in metrics.scores(labels, logits).items()}
+def _named(name, scores):
+    return {f"{name}_{metric}": value for metric, value in scores.items()}
 
 
 def _shown(row):

@@ -7,11 +7,11 @@ import pandas as pd
 from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, figure, save
 
-METRICS = {"loss": "cross-entropy (nats)", "auc": "AUC"}
+METRICS = {"refitted_loss": "refitted loss (nats)", "auc": "AUC"}
 
 
 def finetune(attempts: Path, heldout: Path, out: Path):
-    """Draw cross-entropy and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
+    """Draw refitted loss and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
     the run on train alone, with val."""
     drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex=True)
     runs, alone = pd.read_csv(attempts), pd.read_csv(heldout)

@@ -2,6 +2,8 @@
 module, so what is of evaluation alone has modules of its own."""
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 
@@ -30,6 +32,25 @@ def scores(labels, logits, threshold=0.0):
 def cross_entropy(labels, logits):
     """Mean negative log-likelihood in nats, computed from logits without overflow."""
     return float(np.mean(np.logaddexp(0, logits) - labels * logits))
+
+
+def refitted_loss(labels, logits):
+    """The least `cross_entropy` over all constants added to the logits: what a shift of the intercept does not move.
+
+    Under class weights the intercept of the logits swings by several tenths and more from epoch to epoch, and
+    `cross_entropy` with it, while the images keep their order. The loss is convex in the constant, and least where the
+    mean probability is the share of positives; NaN for logits that are not finite.
+
+    Args:
+        labels: (n,) of 0 and 1, both among them.
+    """
+    if not np.all(np.isfinite(logits)):
+        return float("nan")
+    share = np.mean(labels)
+    # With the greatest (least) logit at the share, no mean probability is above (below) it.
+    low, high = logit(share) - np.max(logits) - 1, logit(share) - np.min(logits) + 1
+    shift = brentq(lambda shift: np.mean(expit(logits + shift)) - share, low, high)
+    return cross_entropy(labels, logits + shift)
 
 
 def auc(labels, scores):
