@@ -6,18 +6,19 @@ reference are paired. The learning rate falls to 0 along a cosine: that makes a 
 to seed.
 
 Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate_images); the indexes of train and val.
-Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
+Writes  tables/ablate/STUDY_runs.csv (one row per run) and STUDY_cost.csv; results/ablate/STUDY_logits.npy, float64
+        (runs, val images), which pipeline.ablate_compare reads.
 """
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
-from pipeline.images import inputs
+from pipeline.images import cache, inputs
 from pipeline.images.augment import KINDS, NONE
 from pipeline.models import baseline, fitting, runtime
-from pipeline.statistics import studies
 
 
 def ablate(
@@ -28,7 +29,7 @@ def ablate(
     val_index: Path,
     settings: dict,
     runs: Path,
-    table: Path,
+    logits: Path,
     cost: Path,
 ):
     """Run every variant of one study with every seed.
@@ -38,14 +39,14 @@ def ablate(
     """
     runtime.start(settings["compute"])
     budget = settings["ablate"]
-    rows, costs = [], []
+    rows, costs, outputs = [], [], []
     for variant, reference, place, changed in variants(study, settings):
         examples = inputs.read(train[place], train_index).stratified(budget["images"], settings["seed"])
         held_out = inputs.read(val[place], val_index)
         hyperparameters = baseline.narrow(settings) | changed.get("hyperparameters", {})
         augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:
-            _, scores, seconds = fitting.study_run(
+            val_logits, scores, seconds = fitting.study_run(
                 baseline,
                 hyperparameters,
                 examples,
@@ -57,13 +58,15 @@ def ablate(
             )
             size = int(examples.values.shape[1])
             rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed})
-            rows[-1] |= {name: scores[name] for name in studies.SCORES}
-            rows[-1] |= {"images": len(examples), "epochs": budget["epochs"]}
+            # Bytes of one float32 image.
+            rows[-1] |= scores | {"bytes": 4 * size**2, "images": len(examples), "epochs": budget["epochs"]}
+            outputs.append(val_logits)
             costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)
-    summary(pd.DataFrame(rows)).to_csv(table, index=False)
+    np.save(logits, outputs)
+    cache.seal(logits)
     pd.DataFrame(costs).to_csv(cost, index=False)
 
 
@@ -96,11 +99,6 @@ def overrides(study, value, settings):
         # Each at a learning rate of its own: what one optimizer takes makes another stand still or diverge.
         return {"hyperparameters": {"optimizer": value, "learning_rate": settings["ablate"]["learning_rates"][value]}}
     return {"hyperparameters": {study: value}}
-
-
-def summary(runs):
-    """One row a variant, with bytes, the memory of one float32 image; images and epochs are those of training."""
-    return studies.summary(runs.assign(bytes=4 * runs["image_size"] ** 2), ["bytes", "images", "epochs"])
 
 
 if __name__ == "__main__":

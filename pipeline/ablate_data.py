@@ -7,18 +7,19 @@ not mean less training. The learning rate falls to 0 along a cosine.
 
 Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate_images), results/features/SPLIT.npy; the indexes of train and
         val.
-Writes  tables/ablate/data_runs.csv (one row a run), data.csv (one row a model and share) and data_cost.csv.
+Writes  tables/ablate/data_runs.csv (one row per run) and data_cost.csv; results/ablate/data_logits.npy, float64
+        (runs, val images), which pipeline.ablate_compare reads.
 """
 
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
-from pipeline.images import inputs
+from pipeline.images import cache, inputs
 from pipeline.models import baseline, fitting, runtime, transfer
-from pipeline.statistics import studies
 
 
 def ablate_data(
@@ -30,7 +31,7 @@ def ablate_data(
     val_index: Path,
     settings: dict,
     runs: Path,
-    table: Path,
+    logits: Path,
     cost: Path,
 ):
     """Train both models on every share of train with every seed."""
@@ -40,7 +41,7 @@ def ablate_data(
         baseline: (baseline.narrow(settings), train_images, val_images),
         transfer: (settings["transfer"]["hyperparameters"], train_features, val_features),
     }
-    rows, costs = [], []
+    rows, costs, outputs = [], [], []
     for module, (hyperparameters, train_file, val_file) in models.items():
         model = module.__name__.rpartition(".")[2]
         train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
@@ -48,16 +49,18 @@ def ablate_data(
             examples = drawn(train, share, seed)
             epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])
             name = f"{model}: {len(examples)} images, seed {seed}"
-            _, scores, seconds = fitting.study_run(
+            val_logits, scores, seconds = fitting.study_run(
                 module, hyperparameters, examples, held_out, settings, seed=seed, epochs=epochs, name=name
             )
             rows.append({"model": model, "share": share, "images": len(examples), "seed": seed})
             rows[-1] |= {"epochs": epochs, "steps": steps, "val_auc": scores["val_auc"], "val_loss": scores["val_loss"]}
+            outputs.append(val_logits)
             costs.append({"model": model, "share": share, "seed": seed, "seconds": seconds})
             log.info("%s: val AUC %.4f", name, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)
-    summary(pd.DataFrame(rows)).to_csv(table, index=False)
+    np.save(logits, outputs)
+    cache.seal(logits)
     pd.DataFrame(costs).to_csv(cost, index=False)
 
 
@@ -71,30 +74,6 @@ def duration(count, total, batch_size, epochs):
     a_epoch = inputs.steps(count, batch_size)
     needed = round(epochs * inputs.steps(total, batch_size) / a_epoch)
     return needed, needed * a_epoch
-
-
-def summary(runs):
-    """One row a model and share: mean and standard deviation of val AUC over seeds.
-
-    Rows of the transfer model have its difference from the baseline at that share, with Student's interval, seed by
-    seed.
-    """
-    baseline_runs = runs[runs["model"] == "baseline"].set_index(["share", "seed"])["val_auc"]
-    rows = []
-    for (model, share), group in runs.groupby(["model", "share"], sort=False):
-        rows.append(
-            {
-                "model": model,
-                "share": share,
-                "images": group["images"].iloc[0],
-                "seeds": len(group),
-                "val_auc": group["val_auc"].mean(),
-                "val_auc_sd": group["val_auc"].std(),
-            }
-        )
-        if model == "transfer":
-            rows[-1] |= studies.difference(group.set_index("seed")["val_auc"], baseline_runs[share])
-    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ learning rate falls to 0 along a cosine, as in the other studies.
 
 Reads   head: results/features/SPLIT.npy; cut: results/ablate/SPLIT_cuts.npz (pipeline.ablate_features), the backbone;
         the indexes of train and val.
-Writes  tables/ablate/STUDY_runs.csv (one row a run), STUDY.csv (one row a variant) and STUDY_cost.csv.
+Writes  tables/ablate/STUDY_runs.csv (one row per run) and STUDY_cost.csv; results/ablate/STUDY_logits.npy, float64
+        (runs, val images), which pipeline.ablate_compare reads.
 """
 
 from dataclasses import replace
@@ -17,9 +18,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
-from pipeline.images import inputs
+from pipeline.images import cache, inputs
 from pipeline.models import fitting, runtime, transfer
-from pipeline.statistics import studies
 
 
 def ablate_heads(
@@ -31,7 +31,7 @@ def ablate_heads(
     backbone: Path,
     settings: dict,
     runs: Path,
-    table: Path,
+    logits: Path,
     cost: Path,
 ):
     """Train a head for every variant of one study with every seed."""
@@ -39,10 +39,10 @@ def ablate_heads(
     budget = settings["ablate"]
     sets = inputs.read(train, train_index), inputs.read(val, val_index)
     variants = heads(*sets, settings) if study == "head" else cuts(*sets, keras.models.load_model(backbone), settings)
-    rows, costs = [], []
+    rows, costs, outputs = [], [], []
     for variant, reference, examples, held_out, hyperparameters, sizes in variants:
         for seed in budget["seeds"]:
-            network, scores, seconds = fitting.study_run(
+            val_logits, scores, seconds = fitting.study_run(
                 transfer,
                 hyperparameters,
                 examples,
@@ -52,15 +52,15 @@ def ablate_heads(
                 epochs=budget["head_epochs"],
                 name=f"{study}: {variant}, seed {seed}",
             )
-            rows.append({"variant": variant, "reference": reference, "seed": seed})
-            rows[-1] |= {name: scores[name] for name in studies.SCORES}
-            rows[-1] |= {"parameters": network.count_params(), **sizes}
+            rows.append({"variant": variant, "reference": reference, "seed": seed, **scores, **sizes})
             rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
+            outputs.append(val_logits)
             costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["head_epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
     runs.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(runs, index=False)
-    studies.summary(pd.DataFrame(rows), ["parameters", *sizes, "images", "epochs"]).to_csv(table, index=False)
+    np.save(logits, outputs)
+    cache.seal(logits)
     pd.DataFrame(costs).to_csv(cost, index=False)
 
 

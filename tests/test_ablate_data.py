@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from scipy import stats
+from sklearn.metrics import roc_auc_score
 
-from pipeline.ablate_data import ablate_data, drawn, duration, summary
+from pipeline.ablate_data import ablate_data, drawn, duration
 from pipeline.images import inputs
 from pipeline.models import runtime
 from tests.phantoms import phantom
@@ -41,9 +41,9 @@ def files(tmp_path_factory):
 
 
 def study(files, folder, **changed):
-    out = {table: folder / f"new/{table}.csv" for table in ("runs", "table", "cost")}
+    out = {table: folder / f"new/{table}.csv" for table in ("runs", "cost")} | {"logits": folder / "new/logits.npy"}
     ablate_data(**files, settings=SETTINGS | {"ablate": SETTINGS["ablate"] | changed}, **out)
-    return {name: pd.read_csv(file) for name, file in out.items()}
+    return {name: pd.read_csv(out[name]) for name in ("runs", "cost")} | {"logits": np.load(out["logits"])}
 
 
 def test_each_share_has_both_models_with_as_many_steps(files, tmp_path):
@@ -57,12 +57,9 @@ def test_each_share_has_both_models_with_as_many_steps(files, tmp_path):
     assert (runs["steps"] == 8).all() and (runs["epochs"] == 2 / runs["share"]).all()
     assert runs["val_auc"].between(0, 1).all() and (runs["val_loss"] > 0).all()
     assert runs[runs["model"] == "transfer"]["val_auc"].mean() > 0.8, "the features tell the classes apart"
-    assert tables["table"][["model", "share"]].values.tolist() == [
-        ["baseline", 0.5],
-        ["baseline", 1],
-        ["transfer", 0.5],
-        ["transfer", 1],
-    ]
+    covid = pd.read_csv(files["val_index"])["label"] == "covid"
+    aucs = [roc_auc_score(covid, logits) for logits in tables["logits"]]
+    assert runs["val_auc"].to_numpy() == pytest.approx(aucs), "logits are in the order of the runs"
     assert (tables["cost"]["seconds"] > 0).all() and len(tables["cost"]) == len(runs)
 
 
@@ -81,26 +78,3 @@ def test_shares_keep_the_ratio_of_the_classes_and_are_drawn_anew_for_each_seed(f
     same, again, other = (set(draw.files) for draw in draws)
     assert same == again != other
     assert len(drawn(train, 1, 1)) == 100
-
-
-def test_models_are_compared_seed_by_seed_at_each_share():
-    aucs = {
-        ("baseline", 0.1): [0.70, 0.75, 0.60],
-        ("transfer", 0.1): [0.90, 0.94, 0.91],
-        ("baseline", 1.0): [0.97, 0.98, 0.96],
-        ("transfer", 1.0): [0.96, 0.98, 0.97],
-    }
-    runs = pd.DataFrame(
-        {"model": model, "share": share, "images": 300, "seed": seed, "val_auc": auc}
-        for (model, share), values in aucs.items()
-        for seed, auc in enumerate(values, start=1)
-    )
-    table = summary(runs.sample(frac=1, random_state=0)).set_index(["model", "share"])
-    for share in (0.1, 1.0):
-        assert table.loc[("baseline", share), ["difference", "ci_low", "ci_high"]].isna().all()
-        values = aucs["transfer", share]
-        expected = stats.ttest_rel(values, aucs["baseline", share])
-        interval, row = expected.confidence_interval(0.95), table.loc[("transfer", share)]
-        assert row["difference"] == pytest.approx(np.subtract(values, aucs["baseline", share]).mean())
-        assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
-        assert (row["val_auc"], row["val_auc_sd"]) == pytest.approx((np.mean(values), np.std(values, ddof=1)))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from pipeline.ablate_features import ablate_features
 from pipeline.ablate_heads import ablate_heads, cuts, heads
@@ -81,33 +82,35 @@ def features(split):
 
 
 def study(name, folder, backbone, files):
-    """Run a study; its tables of variants and of runs."""
+    """Run a study; its table of runs, and val logits."""
     for split in COUNTS:
         label = np.where(labels(split) == 1, "covid", "normal")
         index = pd.DataFrame({"file": [f"{split}{number}" for number in range(COUNTS[split])], "label": label})
         index.to_csv(folder / f"index_{split}.csv", index=False)
-    out = {table: folder / f"new/{table}.csv" for table in ("runs", "table", "cost")}
+    out = {"runs": folder / "new/runs.csv", "cost": folder / "new/cost.csv", "logits": folder / "new/logits.npy"}
     indexes = {f"{split}_index": folder / f"index_{split}.csv" for split in COUNTS}
     ablate_heads(name, **files, **indexes, backbone=backbone, settings=SETTINGS, **out)
-    return pd.read_csv(out["table"]).set_index("variant"), pd.read_csv(out["runs"])
+    return pd.read_csv(out["runs"]), np.load(out["logits"])
 
 
 def test_each_head_has_the_layers_that_its_name_says(tmp_path, backbone):
     """Parameters, counted by hand, tell the architectures apart."""
     for split in COUNTS:
         np.save(tmp_path / f"{split}.npy", features(split))
-    table, runs = study("head", tmp_path, backbone, {split: tmp_path / f"{split}.npy" for split in COUNTS})
-    assert table["parameters"].to_dict() == {
+    runs, logits = study("head", tmp_path, backbone, {split: tmp_path / f"{split}.npy" for split in COUNTS})
+    assert runs.set_index("variant")["parameters"].to_dict() == {
         "no dense layer": CHANNELS + 1,
         "16": (CHANNELS + 1) * 16 + 17,
         "64": (CHANNELS + 1) * 64 + 65,
         "256 and 128": (CHANNELS + 1) * 256 + 257 * 128 + 129,
         "256, 128 and 64": (CHANNELS + 1) * 256 + 257 * 128 + 129 * 64 + 65,
     }
-    assert table.index[table["reference"]].tolist() == ["64"]
-    assert (table["images"] == 24).all() and (table["epochs"] == 2).all() and (table["seeds"] == 2).all()
+    assert runs.loc[runs["reference"], "variant"].tolist() == ["64", "64"]
+    assert (runs["images"] == 24).all() and (runs["epochs"] == 2).all()
     assert runs.groupby("variant")["seed"].apply(list).map(lambda seeds: seeds == [1, 2]).all()
     assert runs["val_auc"].max() > 0.9, "the first channel tells the classes apart"
+    aucs = [roc_auc_score(labels("val"), of_run) for of_run in logits]
+    assert runs["val_auc"].to_numpy() == pytest.approx(aucs), "logits are in the order of the runs"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,8 @@ def test_each_cut_says_how_much_of_the_backbone_it_keeps(tmp_path, backbone):
     for split in COUNTS:
         arrays = {name: features(split)[:, 0, :channels] for name, channels in names.items()}
         np.savez(tmp_path / f"{split}.npz", **arrays)
-    table, _ = study("cut", tmp_path, backbone, {split: tmp_path / f"{split}.npz" for split in COUNTS})
+    runs, _ = study("cut", tmp_path, backbone, {split: tmp_path / f"{split}.npz" for split in COUNTS})
+    table = runs[runs["seed"] == 1].set_index("variant")
     assert table["parameters"].to_dict() == {name: (channels + 1) * 64 + 65 for name, channels in names.items()}
     # The first convolution: 64 filters of 7 x 7 x 3, and their offsets.
     kept = {"pool1_pool": 64 * (7 * 7 * 3 + 1), "conv2_block2_out": keras.models.load_model(backbone).count_params()}

@@ -139,7 +139,7 @@ def made_up():
             ]
             for study, variants in {
                 "resolution": ("224 pixels", "64 pixels"),
-                "normalisation": ("training global", "fixed"),
+                "normalisation": ("training global", "fixed", "sample"),
                 "augmentation": ("none", "rotation", "all"),
                 "optimizer": ("adam", "sgd", "rmsprop"),
                 "loss": ("weighted cross entropy", "cross entropy", "focal"),
@@ -179,6 +179,14 @@ def made_up():
                 "transfer": [(0.92, 0.1), (0.94, 0.07), (0.955, 0.055), (0.965, 0.035), (0.97, 0.01)],
             }.items()
             for share, (value, difference) in zip((0.05, 0.1, 0.25, 0.5, 1), curve, strict=True)
+        ],
+        "ablate/data_rise": [
+            {"model": model, "share_before": 0.5, "share": 1, "difference": value, "ci_low": value - 0.003,
+             "ci_high": value + 0.003}
+            for model, value in (("baseline", 0.03), ("transfer", 0.005))
+        ],
+        "ablate/views": [
+            {"plain_val_auc": 0.97, "views_val_auc": 0.97, "difference": 0, "ci_low": -0.004, "ci_high": 0.004}
         ],
         "train/compare": [
             {"model": model, "parameters": trainable + frozen, "trainable_parameters": trainable,
@@ -863,11 +871,13 @@ def scenarios():
         change(tables, "tune/transfer_best", "dense_layers", 0)
         for name in ("head", "cut"):
             tables[f"ablate/{name}"] = [row for row in tables[f"ablate/{name}"] if row["reference"]]
-        change(tables, "ablate/head", "val_auc", 0.98)
+        interval(tables, "ablate/views", 0.001, 0.019, 0.01)
         change(tables, "ablate/augmentation", "ci_high", -0.01, variant="all")
         study(tables, "resolution", 0.01, 0.03)
         change(tables, "ablate/resolution", "train_auc", 0.95, reference=True)
-        tables["ablate/data"] = [row for row in tables["ablate/data"] if row["share"] == 1]
+        tables["ablate/data"] = [row for row in tables["ablate/data"] if row["share"] >= 0.5]
+        change(tables, "ablate/data", "val_auc", 0.95, model="transfer", share=0.5)
+        shares(tables, (-0.01, 0.08), (-0.01, 0.03))
         epochs(tables, "baseline", "", "", "", "")
         epochs(tables, "transfer", "", "", "", "")
         change(tables, "train/compare", "bytes", 100, model="transfer")
@@ -900,7 +910,7 @@ def scenarios():
         change(tables, "tune/baseline_best", "normalisation", "sample")
         change(tables, "ablate/augmentation", "ci_high", -0.01, variant="all")
         change(tables, "ablate/augmentation", "train_auc", 0.96, variant="all")
-        change(tables, "ablate/head", "val_auc", 0.96)
+        interval(tables, "ablate/views", -0.019, -0.001, -0.01)
         study(tables, "normalisation", -0.03, -0.01)
         change(tables, "ablate/resolution", "ci_low", -0.05, variant="64 pixels")
         change(tables, "ablate/resolution", "ci_high", -0.01, variant="64 pixels")
@@ -931,6 +941,7 @@ def scenarios():
         study(tables, "cut", -0.03, -0.01)
         shares(tables, (-0.1, -0.05), *[(-0.02, 0.02)] * 4)
         change(tables, "ablate/data", "val_auc", 0.95, model="transfer")
+        interval(tables, "ablate/data_rise", -0.002, 0.002, 0)
         epochs(tables, "baseline", "", "", "", "")
         change(tables, "gradcam/groups", "images", 0)
         change(tables, "train/compare", "bytes", 2000000, model="transfer")
@@ -974,10 +985,11 @@ def scenarios():
         study(tables, "head", 0.001, 0.003, variant="256 and 128")
         study(tables, "cut", 0.001, 0.003, variant="conv4_block6_out")
         study(tables, "normalisation", 0.01, 0.03)
-        change(tables, "ablate/head", "val_auc", 0.98)
+        interval(tables, "ablate/views", 0.001, 0.019, 0.01)
         change(tables, "train/transfer_gap", "gap_at_turn", 0.05, run="selected")
         shares(tables, *[(0.05, 0.1)] * 5)
         change(tables, "ablate/data", "val_auc", 0.95, model="transfer", share=1)
+        interval(tables, "ablate/data_rise", -0.02, -0.01, -0.015)
         epochs(tables, "transfer", "", "", "", "")
         change(tables, "train/transfer_final", "train_loss", 0.3, epoch=1)
         change(tables, "train/transfer_final", "train_loss", 0.2, epoch=5)
@@ -993,7 +1005,9 @@ def scenarios():
         tables["ablate/cut"] = tables["ablate/cut"][:2]
         change(tables, "ablate/cut", "reference", True, variant="conv2_block3_out")
         shares(tables, (-0.01, 0.05), *[(0.05, 0.1)] * 4)
-        change(tables, "ablate/data", "val_auc", 0.968, model="transfer", share=0.5)
+        interval(tables, "ablate/data_rise", -0.003, 0.007, 0.002)
+        study(tables, "normalisation", 0.01, 0.03, variant="fixed")
+        study(tables, "normalisation", -0.03, -0.01, variant="sample")
         epochs(tables, "baseline", 1, 1, 2, "")
         epochs(tables, "transfer", 1, 2, "", "")
         change(tables, "train/transfer_gap", "gap_at_turn", 0.005)
@@ -1012,6 +1026,7 @@ def scenarios():
             change(tables, f"train/{model}_gap", "gap_at_end", "", run="initial")
         change(tables, "train/baseline_final", "train_loss", 0.21, epoch=5)
         study(tables, "head", -0.02, -0.01, variant="no dense layer")
+        study(tables, "normalisation", -0.03, -0.01, variant="sample")
         shares(tables, (0.05, 0.1), *[(-0.02, 0.02)] * 3, (-0.04, -0.01))
         epochs(tables, "baseline", 1, 2, "", "")
         paired(tables, -0.02, 0.02)
@@ -1147,24 +1162,25 @@ def is_text(node):
             "no marked overfitting is left",
             "early stopping ended every such run, not the limit of epochs",
             "weighted by class, by adam",
-            "none is a detectable gain, so the reference is kept",
+            "no alternative is significantly better, so the reference is kept",
             "it was still falling when",
             "none diverged",
             r"from \num{3} seeds",
             "identical outputs",
             "a dense layer, which combines them",
-            r"\num{-0.002} (\num{-0.006} to \num{0.002}) with no dense layer, not told from zero;",
-            r"to \num{0.003}) with \num{16} units, not told from zero;",
-            "with 256 and 128 units, not told from zero.",
-            r"no smaller one loses: no dense layer (\num{2049} parameters in place of \num{131201}) would do as well",
-            "intervals are student's and, in all studies, not corrected for their number",
-            r"we downsample to \num{128} by \num{128} pixels, which the study leaves out, a compromise of time and "
-            "detail made before the study.",
-            "these runs do not decide between them",
+            r"\num{-0.002} (\num{-0.006} to \num{0.002}) with no dense layer, not significant;",
+            r"to \num{0.003}) with \num{16} units, not significant;",
+            "with 256 and 128 units, not significant.",
+            r"no smaller one is significantly worse: no dense layer (\num{2049} parameters in place of \num{131201}) "
+            "would not be significantly worse",
+            "confidence they hold for all variants of a study at once",
+            r"we downsample to \num{128} by \num{128} pixels, which the study leaves out, a compromise between time "
+            "and detail, set before the study.",
+            "the strategies do not differ significantly",
             r"rotated by up to \num{7} degrees, shifted by up to \num{0.05} of the side, zoomed by",
             r"\num{0.9700} trained on plain images and of \num{0.9700} on augmented views",
-            "no more apart than seeds are",
-            "these data cannot tell whether it helps",
+            r"a difference of \num{0.000} (\num{-0.004} to \num{0.004}), not significant",
+            "these results show no significant effect",
             "the baseline starts and ends no higher",
             r"reaches a val auc of \num{0.90}, \num{0.95} and \num{0.98} in fewer epochs than the baseline (medians",
             r"to \num{0.98} come \num{3} of its \num{3} runs and \num{2} of \num{3} of the baseline's. neither comes "
@@ -1188,9 +1204,9 @@ def is_text(node):
             "and predicts more slowly",
             r"features (s) & -- & \plain{\num{2.3e+02}} \\",
             r"& \mega{\num{1.6e+06}} & \mega{\num{9.5e+07}} \\",
-            r"(\num{-0.024} to \num{-0.016}) with a cut at \texttt{conv3\_block4\_out}, a loss;",
+            r"(\num{-0.024} to \num{-0.016}) with a cut at \texttt{conv3\_block4\_out}, a significant decrease;",
             r"cut at \texttt{conv4\_block6\_out}, where \num{8550000} parameters remain of \num{23564800}: cheaper",
-            "it still rises, and more images would be worth having",
+            "it still rises significantly, so more images would help",
             r"a frozen backbone is detectably ahead of a narrow network on val with some numbers of training images",
             "on images held out, in one run, it raises the auc",
             "better than chance",
@@ -1287,9 +1303,9 @@ def is_text(node):
             r"an auc of \num{0.52} (\num{0.48} to \num{0.56}). the classifier tells train from test",
             "no single cue does so detectably; the highest auc, of contrast",
             "image quality offers no shortcut",
-            "although a smaller size gains in it",
-            r"the auc of the reference is the lower one as well, \num{0.950} against \num{0.990} at least",
-            "these data do not agree on it",
+            "although a smaller size is significantly better in it",
+            r"the train auc of the reference is lower as well, \num{0.950} against \num{0.990} at least",
+            "these results contradict each other",
             "they fit train at the cost of val",
             "once or more by more than its whole fall (uneven)",
             "are the learning rate and the batch size, as the curves are uneven, and, against overfitting, the dropout "
@@ -1301,7 +1317,7 @@ def is_text(node):
             "there is one selection seed and so no standard error",
             r"is left with seed \num{2}, but not with the others. with seed \num{2} the limit of epochs ended the run",
             "without weights, by stochastic gradient descent",
-            "the selected configuration takes sgd instead",
+            "the selected configuration uses sgd instead",
             "the threshold alone makes up for their unequal shares",
             "that leaves the cross-entropy on a fixed part",
             r"\num{2} finished and the others diverged",
@@ -1317,9 +1333,9 @@ def is_text(node):
             "fine-tuning ranks them worse",
             "after, does not fall",
             r"is below that of every held-out run of the baseline (\num{0.910})",
-            r"by \num{0.01} (\num{-0.01} to \num{0.03}) with \num{2688} images.",
-            "with no number of images can these seeds tell the two apart",
-            "with no smaller share does its mean come to",
+            r"and \num{0.01} (\num{-0.01} to \num{0.03}) with \num{2688} images.",
+            "with no number of images is the difference significant",
+            "with no smaller share does its mean reach",
             "even with stored features",
             "not even without fine-tuning",
             "it has no more parameters and predicts no more slowly",
@@ -1339,10 +1355,10 @@ def is_text(node):
             "the size and the noise of a step",
             r"by at most \qty{30}{\percent} of its whole fall (uneven)",
             "between val and train in some runs only",
-            "not shown to lose are one pair of numbers from train; worse is fixed numbers.",
+            "in this study, fixed and per-image statistics perform worse than global ones.",
             r"the gap to train narrows, where the auc falls from \num{0.990} to \num{0.960}",
-            "more than the standard deviation over seeds apart",
-            "these data do not support it",
+            r"a difference of \num{-0.010} (\num{-0.019} to \num{-0.001}), significant",
+            "these results speak against it",
             "one trained without augmentation comes next",
             "these are the hard bounds of the search",
             "the forest predicts no better than the mean",
@@ -1352,15 +1368,15 @@ def is_text(node):
             r"epoch \num{5} it jumps to \num{0.400}, with a sensitivity of \num{0.59} and a specificity of \num{1.00}",
             "no attempt, down to a learning rate",
             r"\num{2} dense layers, which combine them",
-            "and some smaller ones lose; but no dense layer",
+            "and some smaller ones are worse; but no dense layer",
             r"only the transfer model comes to a level of \cref{tab:epochs} in most of its runs, up to a val auc of "
             r"\num{0.98}",
             "of the model that remains",
-            r"it is detectably behind with \num{134} images; with the other numbers",
+            r"it is significantly behind with \num{134} images; with the other numbers",
             "up to its final run the transfer model is trained in less time",
             "it has more parameters, so that its weights take more memory",
-            "so no earlier cut would do",
-            "so that whether more images would help is open",
+            "every earlier cut is significantly worse",
+            "not significant, so whether more images would help is open",
             "with no number of training images that was tried is a frozen backbone detectably ahead",
             "cannot be told from chance",
             "it gains sensitivity; a change of specificity is not detectable",
@@ -1382,21 +1398,21 @@ def is_text(node):
             "in no run that went on is it wider at the end",
             "more than in any of these",
             "no more apart than a random division can put them",
-            "what gains is fixed numbers",
-            "these data support it",
+            "in this study, fixed and per-image statistics perform better than global ones.",
+            "these results support it",
             "the frozen backbone does not make for less overfitting",
             "includes zero, so which hyperparameter matters",
-            "keeps the reference all the same",
+            "still uses the reference; a search that includes the better alternative",
             "worse than chance",
-            "a search that includes what gained",
+            "a search that includes the better one",
             "the transfer model starts lower, as its features are there from the start, but the baseline",
             r"only the baseline comes to a level of \cref{tab:epochs} in most of its runs, up to a val auc of "
             r"\num{0.98}",
             "the difference is not significant",
             "all that was selected lies inside",
             "the baseline does not catch up",
-            r"so the backbone should be cut elsewhere: \texttt{conv4\_block6\_out} gains the most",
-            "a fall by more than the standard deviation over seeds",
+            r"so the backbone should be cut elsewhere: \texttt{conv4\_block6\_out} is best",
+            "a significant decrease, which more images of the same kind would hardly reverse",
             "its effect on the auc cannot be told from none",
             r"does not differ detectably from that of right verdicts of covid-19: \num{0.00} (\num{-0.02} to",
             "on the border. so grad-cam did not explain the errors.",
@@ -1461,17 +1477,17 @@ def is_text(node):
         "ordered worse": [
             "underfitted rather than overfitted",
             "as other ranges overlap this one, the order is not settled",
-            "no larger head is a detectable gain, and no smaller one was tried",
+            "no larger head is significantly better, and no smaller one was tried",
             "the baseline starts no higher, although it has its features still to learn, but the transfer",
             r"\num{0.95} in more epochs than the baseline, \num{0.90} in as many (medians",
             "less than in any of these: tuning has not narrowed it",
-            "but it has risen with every share",
+            "not significant, but it rises with every share, so more images may still help",
             r"only the baseline comes to \num{0.98}",
             "overfits less",
             "not even ten times as much",
             "lies among those of the baseline's held-out runs",
-            r"it is detectably ahead with \num{268}, \num{672}, \num{1344} and \num{2688} images; with the other",
-            "a deeper cut, the only kind that was tried",
+            r"it is significantly ahead with \num{268}, \num{672}, \num{1344} and \num{2688} images; with the other",
+            "a deeper cut, the only kind tried, is not significantly better",
             "it gains sensitivity at the cost of specificity",
         ],
         "demo": [
@@ -1484,7 +1500,7 @@ def is_text(node):
             "in as many epochs as the baseline",
             "as no run went on after its turn",
             "in every run the cross-entropy on train is there less than half",
-            "every smaller one loses: the parameters of this head are needed",
+            "every smaller one is significantly worse: the parameters of this head are needed",
             "unlike these random weights",
         ],
     }.items(),

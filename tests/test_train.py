@@ -410,7 +410,7 @@ def test_a_diverged_run_stops(train_curve):
 
 
 def test_a_run_frees_what_the_one_before_it_left():
-    """As of trials in one process: a network is in reference cycles, which the collector by itself may leave for long."""
+    """As of trials in one process: networks are in reference cycles, which the collector by itself finds late."""
     network, _ = fitted("transfer", epochs=1)
     left = weakref.ref(network)
     del network
@@ -425,15 +425,20 @@ def test_a_run_frees_what_the_one_before_it_left():
 def study_run(learning_rate):
     train, val = examples("transfer", 40, seed=0), examples("transfer", 20, seed=1)
     chosen = hyperparameters("transfer", learning_rate=learning_rate)
-    run = fitting.study_run(transfer, chosen, train, val, SETTINGS, seed=1, epochs=3, name="cut, seed 1")
-    return *run, {"train": train.stratified(20, SETTINGS["seed"]), "val": val}
+    return fitting.study_run(transfer, chosen, train, val, SETTINGS, seed=1, epochs=3, name="cut, seed 1")
 
 
 def test_a_run_of_a_study_is_scored_at_its_end():
-    network, scores, _, sets = study_run(0.001)
-    for name, data in sets.items():
-        expected = scores_by_sklearn(data.labels, outputs(network, data.values[:, 0]))
-        assert {key: scores[f"{name}_{key}"] for key in expected} == pytest.approx(expected, rel=1e-4)
+    logits, scores, _ = study_run(0.001)
+    train, val = examples("transfer", 40, seed=0), examples("transfer", 20, seed=1)
+    chosen = hyperparameters("transfer", learning_rate=0.001)
+    network, _ = fitting.run(transfer, chosen, train, SETTINGS, seed=1, epochs=3, decay=True)
+    assert logits == pytest.approx(outputs(network, val.values[:, 0]), rel=1e-4)
+    expected = {"parameters": network.count_params()}
+    for name, data in {"train": train.stratified(20, SETTINGS["seed"]), "val": val}.items():
+        by_sklearn = scores_by_sklearn(data.labels, outputs(network, data.values[:, 0]))
+        expected |= {f"{name}_{metric}": value for metric, value in by_sklearn.items()}
+    assert scores == pytest.approx({name: expected[name] for name in scores}, rel=1e-4)
 
 
 def test_a_run_of_a_study_that_diverged_is_refused():

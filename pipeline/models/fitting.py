@@ -132,7 +132,7 @@ def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, na
         name: of the run, for messages: "optimizer: sgd, seed 1".
 
     Returns:
-        the fitted network; its `scores`; seconds that the training took.
+        logits of val, float64 (images,); dict of train_auc, val_auc, val_loss and parameters; seconds of the training.
 
     Raises:
         InputError: the run diverged; a mean over seeds would leave it out without a word.
@@ -141,12 +141,13 @@ def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, na
     network, _ = run(module, hyperparameters, train, settings, seed=seed, epochs=epochs, decay=True, train_curve=False)
     seconds = time.perf_counter() - start
     found = scores(network, train, val, module, settings)
-    if not np.isfinite(found["val_loss"]):
+    row = {name: found[name] for name in ("train_auc", "val_auc", "val_loss")} | {"parameters": network.count_params()}
+    if not np.isfinite(row["val_loss"]):
         raise InputError(
             f"{name}: the run diverged at a learning rate of {hyperparameters['learning_rate']:g}; expected a smaller "
             "one (baseline: ablate.learning_rates, head: transfer.hyperparameters.learning_rate)"
         )
-    return network, found, seconds
+    return logits(network, module.plain(val.values)), row, seconds
 
 
 OPTIMIZERS = {

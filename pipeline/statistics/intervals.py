@@ -1,9 +1,9 @@
-"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, MOVER for a function of two estimates, Student for
-paired differences, bootstrap for the rest."""
+"""Confidence intervals: DeLong for an AUC, Wilson for a proportion, MOVER for a function of two estimates, and the
+bootstrap for the rest."""
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import norm, rankdata, t
+from scipy.stats import norm, rankdata
 
 from pipeline.statistics import metrics
 
@@ -113,9 +113,3 @@ def bootstrap_mean(values, seed, level=LEVEL, resamples=RESAMPLES):
 def percentiles(draws, level=LEVEL):
     """Percentile interval of a bootstrap's draws (resamples, ...): low and high, each of the shape of one draw."""
     return np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-
-
-def paired_t(differences, level=LEVEL):
-    """Student's interval of the mean of paired differences (n,), n >= 2."""
-    half = t.ppf((1 + level) / 2, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
-    return float(differences.mean() - half), float(differences.mean() + half)

@@ -186,7 +186,7 @@ def test_render_is_imported_by_no_other_part(module):
     assert not set(closure.code_of(module)) & set(RENDER)
 
 
-def test_plots_render_and_data_never_import_tensorflow():
-    light = [*PLOTS, *RENDER, "pipeline.data", "pipeline.images.archive"]
+def test_plots_render_data_and_comparisons_never_import_tensorflow():
+    light = [*PLOTS, *RENDER, "pipeline.data", "pipeline.images.archive", "pipeline.ablate_compare"]
     loaded = imported_by(light)
     assert [module for module in light if loaded[module]["tensorflow"]] == []

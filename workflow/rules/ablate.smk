@@ -1,4 +1,7 @@
 localrules:
+    ablate_compare,
+    ablate_compare_data,
+    ablate_compare_views,
     ablate_figures,
     ablate_data_figures,
 
@@ -38,7 +41,8 @@ rule ablate:
         val_index="tables/data/index_val.csv",
     output:
         runs=shown("tables/ablate/{study}_runs.csv"),
-        table=shown("tables/ablate/{study}.csv"),
+        logits="results/ablate/{study}_logits.npy",
+        digest="results/ablate/{study}_logits.npy.sha256",
         cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_{study}.log",
@@ -64,7 +68,7 @@ rule ablate:
     shell:
         "python -m pipeline.ablate ablate --study {wildcards.study} --train {input.train} --val {input.val} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--runs {output.runs} --table {output.table} --cost {output.cost} --log {log}"
+        "--runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
 
 
 rule ablate_features:
@@ -100,7 +104,8 @@ rule ablate_heads:
         backbone=tracked("results/features/backbone.keras"),
     output:
         runs=shown("tables/ablate/{study}_runs.csv"),
-        table=shown("tables/ablate/{study}.csv"),
+        logits="results/ablate/{study}_logits.npy",
+        digest="results/ablate/{study}_logits.npy.sha256",
         cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_heads_{study}.log",
@@ -122,7 +127,7 @@ rule ablate_heads:
     shell:
         "python -m pipeline.ablate_heads ablate_heads --study {wildcards.study} --train {input.train[0]} "
         "--val {input.val[0]} --train-index {input.train_index} --val-index {input.val_index} "
-        "--backbone {input.backbone[0]} --settings {params.settings:q} --runs {output.runs} --table {output.table} "
+        "--backbone {input.backbone[0]} --settings {params.settings:q} --runs {output.runs} --logits {output.logits} "
         "--cost {output.cost} --log {log}"
 
 
@@ -137,7 +142,8 @@ rule ablate_data:
         val_index="tables/data/index_val.csv",
     output:
         runs=shown("tables/ablate/data_runs.csv"),
-        table=shown("tables/ablate/data.csv"),
+        logits="results/ablate/data_logits.npy",
+        digest="results/ablate/data_logits.npy.sha256",
         cost=shown("tables/ablate/data_cost.csv"),
     log:
         "results/logs/ablate_data.log",
@@ -163,7 +169,72 @@ rule ablate_data:
         "python -m pipeline.ablate_data ablate_data --train-images {input.train_images[0]} "
         "--val-images {input.val_images[0]} --train-features {input.train_features[0]} "
         "--val-features {input.val_features[0]} --train-index {input.train_index} --val-index {input.val_index} "
-        "--settings {params.settings:q} --runs {output.runs} --table {output.table} --cost {output.cost} --log {log}"
+        "--settings {params.settings:q} --runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
+
+
+rule ablate_compare:
+    """Differences of val AUC from a study's reference, with simultaneous intervals over val images and runs."""
+    input:
+        runs="tables/ablate/{study}_runs.csv",
+        logits=tracked("results/ablate/{study}_logits.npy"),
+        val_index="tables/data/index_val.csv",
+    output:
+        shown("tables/ablate/{study}.csv"),
+    log:
+        "results/logs/ablate_compare_{study}.log",
+    benchmark:
+        "results/benchmarks/ablate_compare_{study}.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.ablate_compare"),
+    shell:
+        "python -m pipeline.ablate_compare study --runs {input.runs} --logits {input.logits[0]} "
+        "--val-index {input.val_index} --settings {params.settings:q} --table {output} --log {log}"
+
+
+rule ablate_compare_data:
+    """Both models on each share of train, compared; what the last images add to each."""
+    input:
+        runs="tables/ablate/data_runs.csv",
+        logits=tracked("results/ablate/data_logits.npy"),
+        val_index="tables/data/index_val.csv",
+    output:
+        table=shown("tables/ablate/data.csv"),
+        rise=shown("tables/ablate/data_rise.csv"),
+    log:
+        "results/logs/ablate_compare_data.log",
+    benchmark:
+        "results/benchmarks/ablate_compare_data.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.ablate_compare"),
+    shell:
+        "python -m pipeline.ablate_compare data --runs {input.runs} --logits {input.logits[0]} "
+        "--val-index {input.val_index} --settings {params.settings:q} --table {output.table} --rise {output.rise} "
+        "--log {log}"
+
+
+rule ablate_compare_views:
+    """The same head on features of augmented views and of plain images, compared."""
+    input:
+        head_runs="tables/ablate/head_runs.csv",
+        head_logits=tracked("results/ablate/head_logits.npy"),
+        cut_runs="tables/ablate/cut_runs.csv",
+        cut_logits=tracked("results/ablate/cut_logits.npy"),
+        val_index="tables/data/index_val.csv",
+    output:
+        shown("tables/ablate/views.csv"),
+    log:
+        "results/logs/ablate_compare_views.log",
+    benchmark:
+        "results/benchmarks/ablate_compare_views.tsv"
+    params:
+        settings=chosen("seed"),
+        code=code_of("pipeline.ablate_compare"),
+    shell:
+        "python -m pipeline.ablate_compare views --head-runs {input.head_runs} --head-logits {input.head_logits[0]} "
+        "--cut-runs {input.cut_runs} --cut-logits {input.cut_logits[0]} --val-index {input.val_index} "
+        "--settings {params.settings:q} --table {output} --log {log}"
 
 
 rule ablate_figures:

@@ -67,7 +67,7 @@ TABLES = [
     "tables/explore/normalisation.csv",
     *expand("tables/ablate/{study}.csv", study=STUDIES),
     "tables/ablate/resolution_cost.csv",
-    "tables/ablate/data.csv",
+    *expand("tables/ablate/{table}.csv", table=["data", "data_rise", "views"]),
     *expand("tables/tune/{model}.csv", model=MODELS),
     *expand("tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]),
     *expand(
