@@ -98,12 +98,8 @@ def compare_rows(baseline, transfer):
 
     Shares have Tango's interval and McNemar's exact p, over the images that the metric is of; the AUC has DeLong's.
     """
-    labels, first = labels_and_logits(baseline)
-    _, second = labels_and_logits(transfer)
-    difference, (low, high), p = comparisons.paired_aucs(labels, first, second)
-    row = {"metric": "auc", "baseline": metrics.auc(labels, first), "transfer": metrics.auc(labels, second)}
-    yield row | {"difference": difference, "ci_low": low, "ci_high": high, "p": p, "n": len(labels)}
-
+    yield auc_row(baseline, transfer)
+    labels, _ = labels_and_logits(baseline)
     right = [(table["predicted"] == table["label"]).to_numpy() for table in (baseline, transfer)]
     everything = np.ones(len(labels), bool)
     for metric, of in {"accuracy": everything, "sensitivity": labels == 1, "specificity": labels == 0}.items():
@@ -112,6 +108,15 @@ def compare_rows(baseline, transfer):
         row = {"metric": metric, "baseline": first.mean(), "transfer": second.mean(), "difference": difference}
         row |= {"ci_low": low, "ci_high": high, "p": comparisons.mcnemar(first, second), "n": int(of.sum())}
         yield row | {"baseline_alone": int((first & ~second).sum()), "transfer_alone": int((second & ~first).sum())}
+
+
+def auc_row(baseline, transfer):
+    """The row of `compare_rows` on the AUC, from predictions on the same images."""
+    labels, first = labels_and_logits(baseline)
+    _, second = labels_and_logits(transfer)
+    difference, (low, high), p = comparisons.paired_aucs(labels, first, second)
+    row = {"metric": "auc", "baseline": metrics.auc(labels, first), "transfer": metrics.auc(labels, second)}
+    return row | {"difference": difference, "ci_low": low, "ci_high": high, "p": p, "n": len(labels)}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Reads   results/evaluate/MODEL_external_logits.csv and the ledger of these looks; tables/evaluate/thresholds.csv and
         test_metrics.csv.
-Writes  tables/evaluate/external_metrics.csv (one row a model and metric) and external_ledger.csv.
+Writes  tables/evaluate/external_metrics.csv (one row per model and metric), external_compare.csv (the AUCs of both
+        models on the same images) and external_ledger.csv.
 """
 
 from pathlib import Path
@@ -11,12 +12,20 @@ import pandas as pd
 
 from pipeline.command import run
 from pipeline.evaluate import distinct, metric_rows
+from pipeline.evaluate_compare import auc_row
 from pipeline.statistics import comparisons
 from pipeline.vocabulary import MODELS
 
 
 def evaluate_external(
-    logits: list[Path], thresholds: Path, test_metrics: Path, ledger: Path, settings: dict, table: Path, looks: Path
+    logits: list[Path],
+    thresholds: Path,
+    test_metrics: Path,
+    ledger: Path,
+    settings: dict,
+    table: Path,
+    compare: Path,
+    looks: Path,
 ):
     """Every metric of the stage evaluate, at the thresholds that val gave, with its difference, external less test.
 
@@ -26,8 +35,9 @@ def evaluate_external(
     limits = pd.read_csv(thresholds).set_index("model")["logit"]
     on_test = pd.read_csv(test_metrics).set_index(["model", "metric"])
     rows = []
-    for model, file in zip(MODELS, logits, strict=True):
-        for row in metric_rows(pd.read_csv(file), limits[model], settings["seed"]):
+    predictions = dict(zip(MODELS, map(pd.read_csv, logits), strict=True))
+    for model, predicted in predictions.items():
+        for row in metric_rows(predicted, limits[model], settings["seed"]):
             known = on_test.loc[(model, row["metric"])]
             first, second = ((part["value"], (part["ci_low"], part["ci_high"])) for part in (known, row))
             difference, (low, high) = comparisons.independent(first, second)
@@ -36,6 +46,7 @@ def evaluate_external(
             rows.append({"model": model, **row})
     table.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(table, index=False)
+    pd.DataFrame([auc_row(*predictions.values())]).to_csv(compare, index=False)
     distinct(pd.read_csv(ledger)).to_csv(looks, index=False)
 
 

@@ -144,7 +144,8 @@ def test_metrics_stand_beside_those_of_test_at_the_thresholds_of_val(tmp_path):
     )
     ledger.to_csv(tmp_path / "ledger.csv", index=False)
     inputs = [tmp_path / f"{name}.csv" for name in ("thresholds", "test", "ledger")]
-    evaluate_external(files, *inputs, {"seed": 1}, tmp_path / "new/metrics.csv", tmp_path / "new/looks.csv")
+    outputs = [tmp_path / f"new/{name}.csv" for name in ("metrics", "compare", "looks")]
+    evaluate_external(files, *inputs, {"seed": 1}, *outputs)
     found = pd.read_csv(tmp_path / "new/metrics.csv").set_index(["model", "metric"])
     for model, threshold in thresholds.items():
         row = found.loc[(model, "sensitivity")]
@@ -156,4 +157,8 @@ def test_metrics_stand_beside_those_of_test_at_the_thresholds_of_val(tmp_path):
         difference, interval = comparisons.independent(*sides)
         assert row["difference"] == pytest.approx(difference) and difference < 0
         assert (row["difference_ci_low"], row["difference_ci_high"]) == pytest.approx(interval)
+    paired = pd.read_csv(tmp_path / "new/compare.csv").iloc[0]
+    aucs = [found.loc[(model, "auc"), "value"] for model in ("baseline", "transfer")]
+    assert paired["difference"] == pytest.approx(aucs[1] - aucs[0])
+    assert paired["ci_low"] < paired["difference"] < paired["ci_high"] and paired["n"] == 120
     assert pd.read_csv(tmp_path / "new/looks.csv")["model"].tolist() == ["baseline", "transfer"]

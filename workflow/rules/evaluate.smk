@@ -197,6 +197,7 @@ if config["dataset"]["external"]:
             test_metrics="tables/evaluate/test_metrics.csv",
         output:
             table=shown("tables/evaluate/external_metrics.csv"),
+            compare=shown("tables/evaluate/external_compare.csv"),
             looks=shown("tables/evaluate/external_ledger.csv"),
         log:
             "results/logs/evaluate_external.log",
@@ -209,4 +210,5 @@ if config["dataset"]["external"]:
         shell:
             "python -m pipeline.evaluate_external evaluate_external --logits {input.logits} "
             "--thresholds {input.thresholds} --test-metrics {input.test_metrics} --ledger {params.ledger} "
-            "--settings {params.settings:q} --table {output.table} --looks {output.looks} --log {log}"
+            "--settings {params.settings:q} --table {output.table} --compare {output.compare} --looks {output.looks} "
+            "--log {log}"
