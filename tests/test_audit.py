@@ -518,16 +518,15 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
         "markers": "differ",
     }  # fmt: skip
     assert table.loc["summary", "statement"] == (
-        f"Both controls that are blind to what is inside the {region} reach more than 80% of what the whole image "
-        "gives a small network above chance, the best 98%: a high score on this data does not show that disease is "
-        "seen."
+        f"Without the {region}, a small network reaches a validation AUC of 0.960, against 0.970 on whole images: a "
+        "high score on this data does not show that a model recognises the disease."
     )
-    assert table.loc["models", "statement"].startswith(f"Without the {region}, 83% of the transfer model's verdicts")
+    assert table.loc["models", "statement"].startswith(f"Without the {region}, 83% of the transfer model's predictions")
     assert "flips 2% of the transfer" in table.loc["crop", "statement"]
-    assert "(of the baseline's 3%) and 42% of those on normal ones (66%)" in table.loc["crop", "statement"]
+    assert "(baseline: 3%) and 42% on normal ones (baseline: 66%)" in table.loc["crop", "statement"]
     assert table.loc["outside", "statement"] == (
-        f"A network that never sees the {region} reaches a val AUC of 0.960 (0.940 to 0.970), 98% of what the whole "
-        "image gives above chance."
+        f"A network trained without the {region} reaches a val AUC of 0.960 (0.940 to 0.970), 98% of the whole image's "
+        "AUC above chance."
     )
     assert table.loc["outside", "cells"] == "tables/audit/controls.csv, control inside_blanked: value"
     assert table.loc["crop", "cells"].count("tables/audit/counterfactuals.csv, model transfer, edit crop") == 2
@@ -538,37 +537,47 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
 @pytest.mark.parametrize(
     "topic, found, words, changed",
     [
-        ("summary", "not flagged", "none explains the score", {"changed": not_flagged(0.55, 0.48)}),
-        ("summary", "undecided", "the best reaches 78%", {"changed": not_flagged(0.8, 0.7, ratio=0.78)}),
-        ("summary", "not defined", "too poorly for an audit", {"changed": UNDEFINED}),
+        (
+            "summary",
+            "not flagged",
+            "no shortcut that was tested explains the score",
+            {"changed": not_flagged(0.55, 0.48)},
+        ),
+        (
+            "summary",
+            "undecided",
+            "whether it reaches 80% of the AUC above chance is undecided",
+            {"changed": not_flagged(0.8, 0.7, ratio=0.78)},
+        ),
+        ("summary", "not defined", "too poorly on whole images for an audit", {"changed": UNDEFINED}),
         (
             "summary",
             "flagged",
-            "1 of 2 controls that are blind to what is inside the central region reaches more than 80%",
+            "On the border_alone, a small network reaches a validation AUC of 0.900",
             {"changed": not_flagged(0.5, 0.4) | {"border_alone": (0.9, 0.8, 1, 0.9, True)}},
         ),
-        ("outside", "part", "a part of the score", {"changed": not_flagged(0.6, 0.55)}),
-        ("outside", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
-        ("outside", "not defined", "nothing to compare it with", {"changed": UNDEFINED}),
-        ("no_places", "chance", "cannot be told from chance", {"changed": not_flagged(0.55, 0.48)}),
-        ("models", "flip", "most of them need it", {"flips": (0.8, 0.7, 0.9)}),
-        ("models", "undecided", "cannot be told", {"flips": (0.4, 0.3, 0.6)}),
-        ("models", "undecided", "but 90% of those on normal images turn", {"normal_flips": (0.9, 0.8, 0.95)}),
-        ("crop", "baseline", "a part of those of the baseline", {"crops": UNSURE}),
+        ("outside", "part", "part of the score", {"changed": not_flagged(0.6, 0.55)}),
+        ("outside", "chance", "indistinguishable from chance", {"changed": not_flagged(0.55, 0.48)}),
+        ("outside", "not defined", "too poorly for a comparison", {"changed": UNDEFINED}),
+        ("no_places", "chance", "indistinguishable from chance", {"changed": not_flagged(0.55, 0.48)}),
+        ("models", "flip", "most of them depend on this region", {"flips": (0.8, 0.7, 0.9)}),
+        ("models", "undecided", "whether most of them depend on this region is undecided", {"flips": (0.4, 0.3, 0.6)}),
+        ("models", "undecided", "but 90% of those on normal images change", {"normal_flips": (0.9, 0.8, 0.95)}),
+        ("crop", "baseline", "affects the predictions of the baseline", {"crops": UNSURE}),
         (
             "crop",
             "transfer",
-            "a part of those of the transfer model",
+            "affects the predictions of the transfer model",
             {"crops": {("baseline", "normal"): (0.12, 0.08, 0.16), ("transfer", "covid"): (0.42, 0.37, 0.46)}},
         ),
         (
             "crop",
             "not shown",
-            "decides more than 10% of them is not shown",
+            "an effect on more than 10% of them is not shown",
             {"crops": UNSURE | {("baseline", "normal"): (0.12, 0.08, 0.16)}},
         ),
         ("markers", "alike", "no detectable difference", {"marks": (0.5, 0.6)}),
-        ("markers", "differ", "no sign of the disease", {"marks": (0.5, 0.65)}),  # though their intervals overlap
+        ("markers", "differ", "a non-anatomical cue", {"marks": (0.5, 0.65)}),  # though their intervals overlap
     ],
 )
 def test_the_other_branches(tmp_path, topic, found, words, changed):
