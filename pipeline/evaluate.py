@@ -17,8 +17,6 @@ from pipeline.images import cache
 from pipeline.statistics import calibration, comparisons, curves, intervals, metrics, verdicts
 from pipeline.vocabulary import LABELS, MODELS
 
-SAMPLES = 4  # right ones to be shown, half of them of each class, and as many wrong ones
-
 
 def evaluate(
     logits: list[Path],
@@ -66,7 +64,7 @@ def evaluate(
             for model, rows in of_model.items()
         ]
     ).to_csv(curve_table, index=False)
-    shown = choose_samples(of_model["transfer"])
+    shown = of_model["transfer"].set_index("file", drop=False).loc[choose_samples(table)]
     shown.to_csv(samples, index=False)
     places = pd.Index(pd.read_csv(test_index)["file"]).get_indexer(shown["file"])
     sample_images.parent.mkdir(parents=True, exist_ok=True)
@@ -127,9 +125,19 @@ def confusion_table(predictions):
 
 
 def choose_samples(predictions):
-    """The first right predictions of each class, then the first wrong ones of each, in the order of the file names."""
+    """Files of the images to be shown, in the order of the file names.
+
+    Of each class the first image that all models classify correctly, then the first that each model misclassifies, if
+    there is one that is not shown already.
+    """
     right = predictions["label"] == predictions["predicted"]
-    return pd.concat([predictions[right == kind].groupby("label").head(SAMPLES // 2) for kind in (True, False)])
+    right = predictions.assign(right=right).pivot(index=["file", "label"], columns="model", values="right")
+    chosen = []
+    for kind in (right.all(axis=1), *(~right[model] for model in MODELS)):
+        for label in LABELS:
+            files = right.index[kind & (right.index.get_level_values("label") == label)].get_level_values("file")
+            chosen += list(files.difference(chosen)[:1])
+    return chosen
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from pipeline.statistics.intervals import auc_interval
 from pipeline.vocabulary import LABELS, SPLITS
 
 PAIRS = tuple(combinations(SPLITS, 2))
-SAMPLES = 4
+SAMPLES = 3  # of each class in each split
 GREY = np.arange(256)
 WHITE = 250  # least grey value of a saturated pixel: resizing mixes pure white with its neighbours
 THUMBNAIL = 16
@@ -83,8 +83,10 @@ def explore(
     mean_image_table(moments).to_csv(mean_images, index=False)
     uniformity_table(described, thumbnails, settings["seed"]).to_csv(uniformity, index=False)
     shortcut_table(described, settings["seed"]).to_csv(shortcuts, index=False)
-    shown = {label: np.flatnonzero(labels["train"] == label)[:SAMPLES] for label in LABELS}
-    np.savez_compressed(samples, **{label: arrays["train"][places] for label, places in shown.items()})
+    np.savez_compressed(
+        samples,
+        **{f"{split}_{label}": arrays[split][labels[split] == label][:SAMPLES] for split, label in groups},
+    )
     np.savez_compressed(
         pixel_images,
         **{f"{label}_{name}": moments["train", label][name].astype(np.float32) for label in LABELS for name in MOMENTS},

@@ -19,7 +19,7 @@ from pipeline.images.augment import KINDS, NONE, augment
 from pipeline.images.normalise import STRATEGIES, normalisation
 from pipeline.models import runtime
 
-DRAWS = 5
+DRAWS = 2
 
 
 def explore_inputs(train: Path, val: Path, settings: dict, table: Path, normalised: Path, augmented: Path):

@@ -1,6 +1,7 @@
 """The tables of explore against numpy and pandas on random images."""
 
 import hashlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -131,10 +132,11 @@ def test_intensities(explored):
         assert rows["share"].to_numpy() == pytest.approx([(pixels == grey).mean() for grey in range(256)])
 
 
-def test_samples_are_the_first_of_train(explored):
-    for label in LABELS:
-        expected = images_of(explored, "train", label)[:SAMPLES]
-        assert np.array_equal(explored.samples[label], expected)
+def test_samples_are_the_first_of_each_class_in_each_split(explored):
+    assert len(explored.samples.files) == len(SPLITS) * len(LABELS)
+    for split, label in itertools.product(SPLITS, LABELS):
+        expected = images_of(explored, split, label)[:SAMPLES]
+        assert np.array_equal(explored.samples[f"{split}_{label}"], expected)
 
 
 # Single images

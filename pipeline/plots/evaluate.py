@@ -9,6 +9,8 @@ from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, plt, save, show_image
 from pipeline.vocabulary import LABELS, MODELS
 
+SAMPLES = 6  # columns of their figure: fewer samples are drawn no larger
+
 
 def evaluate(
     predictions: Path,
@@ -31,7 +33,8 @@ def evaluate(
     draw_reliability(pd.read_csv(reliability), reliability_figure)
     limits = pd.read_csv(thresholds).set_index("model")["logit"]
     draw_scores(pd.read_csv(predictions), limits, scores_figure)
-    draw_samples(pd.read_csv(samples), np.load(sample_images)["images"], samples_figure)
+    files = pd.read_csv(samples)["file"]
+    draw_samples(files, pd.read_csv(predictions), np.load(sample_images)["images"], samples_figure)
 
 
 def draw_confusion(table, file):
@@ -141,14 +144,23 @@ def draw_scores(predictions, thresholds, file):
     save(drawing, file)
 
 
-def draw_samples(table, images, file):
-    """Test images un-normalised, with label, prediction and corrected probability by the transfer model; wrong ones in
-    colour."""
-    drawing, axes = figure(PAGE, PAGE / len(table) + 0.45, 1, len(table))
-    for axis, image, sample in zip(axes, images, table.to_dict("records"), strict=True):
-        title = f"label {sample['label']}\npredicted {sample['predicted']}\nP(covid) {sample['probability']:.2f}"
-        wrong = sample["label"] != sample["predicted"]
-        show_image(axis, image, title, COLOURS["covid"] if wrong else "black")
+def draw_samples(files, predictions, images, file):
+    """Test images without normalisation, with their label, and the prediction and corrected probability of covid by each
+    model.
+
+    The title of an image that a model misclassifies is in colour.
+    """
+    predictions = predictions.set_index(["file", "model"])
+    columns = max(len(files), SAMPLES)
+    drawing, axes = figure(PAGE, PAGE / columns + 0.45, 1, columns)
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, image, name in zip(axes, images, files, strict=False):
+        label = predictions.loc[(name, MODELS[0]), "label"]
+        of_models = {model: predictions.loc[(name, model)] for model in MODELS}
+        lines = [f"{model}: {row['predicted']}, {row['probability']:.2f}" for model, row in of_models.items()]
+        wrong = any(row["predicted"] != label for row in of_models.values())
+        show_image(axis, image, "\n".join([f"label: {label}", *lines]), COLOURS["covid"] if wrong else "black")
     save(drawing, file)
 
 

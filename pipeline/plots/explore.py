@@ -12,13 +12,18 @@ from pipeline.vocabulary import LABELS, SPLITS
 
 def explore(classes: Path, intensities: Path, images: Path, shortcuts: Path, samples: Path, pixel_images: Path,
             classes_figure: Path, intensities_figure: Path, images_figure: Path, shortcuts_figure: Path,
-            samples_figure: Path, pixels_figure: Path):  # fmt: skip
-    """Draw classes, grey values of all pixels, of each image and of each place, cues that are no disease, samples."""
+            samples_figures: list[Path], pixels_figure: Path):  # fmt: skip
+    """Draw classes, grey values of all pixels, of each image and of each place, non-anatomical cues, samples.
+
+    `samples_figures` are those of train, val and test.
+    """
     draw_classes(pd.read_csv(classes), classes_figure)
     draw_intensities(pd.read_csv(intensities), intensities_figure)
     draw_images(pd.read_csv(images), images_figure)
     draw_shortcuts(pd.read_csv(shortcuts), shortcuts_figure)
-    draw_samples(np.load(samples), samples_figure)
+    arrays = np.load(samples)
+    for split, file in zip(SPLITS, samples_figures, strict=True):
+        draw_samples({label: arrays[f"{split}_{label}"] for label in LABELS}, file)
     draw_pixels(np.load(pixel_images), pixels_figure)
 
 
@@ -90,7 +95,7 @@ def draw_pixels(images, file):
 
 
 def draw_shortcuts(table, file):
-    """AUC on val of each cue that is no disease, with its interval; all together in another colour."""
+    """AUC on val of each non-anatomical cue, with its interval; all together in another colour."""
     drawing, axis = figure(COLUMN, 1.8)
     places = np.arange(len(table))[::-1]
     for place, row in zip(places, table.itertuples(), strict=True):
@@ -106,7 +111,7 @@ def draw_shortcuts(table, file):
 
 
 def draw_samples(samples, file):
-    """A few training images of each class with their label."""
+    """A few images of each class with their label: {label: uint8 (images, height, width)}."""
     columns = max(len(samples[label]) for label in LABELS)
     drawing, axes = figure(PAGE, PAGE / (2 * columns) + 0.2, 1, 2 * columns)
     for axis in axes:

@@ -8,6 +8,8 @@ import pandas as pd
 from pipeline.command import run
 from pipeline.plots.style import COLUMN, PAGE, figure, save, show_image
 
+COLUMNS = 3  # of the figure of augmentation
+
 
 def explore_inputs(
     normalised: Path,
@@ -28,7 +30,7 @@ def draw_normalisation(arrays, label, file):
     drawing, axes = figure(PAGE, 2.3, 2, len(arrays.files), height_ratios=[3, 1])
     for (image_axis, histogram), name in zip(axes.T, arrays.files, strict=True):
         values = arrays[name]
-        title = f"raw, {label}" if name == "raw" else name.replace("_", " ")
+        title = f"resized, {label}" if name == "raw" else name.replace("_", " ")
         image_axis.imshow(values, interpolation="nearest")
         image_axis.set_title(f"{title}\nmean {values.mean().round(2) + 0:.2f}, sd {values.std():.2f}", fontsize=7)
         image_axis.set_axis_off()
@@ -40,15 +42,15 @@ def draw_normalisation(arrays, label, file):
 
 
 def draw_augmentation(arrays, label, file):
-    """A row a type of augmentation: the sample, then several draws."""
-    kinds = [name for name in arrays.files if name != "original"]
-    columns = 1 + len(arrays[kinds[0]])
-    drawing, axes = figure(COLUMN, len(kinds) * (COLUMN / columns + 0.16), len(kinds), columns)
-    for row, kind in zip(axes, kinds, strict=True):
-        show_image(row[0], arrays["original"], f"original, {label}" if kind == kinds[0] else "")
-        for place, image in enumerate(arrays[kind], start=1):
-            # The name stands above the middle of the draws.
-            show_image(row[place], image, kind if place == columns // 2 else "")
+    """The sample, then the draws of each type of augmentation, three images a row."""
+    shown = [(f"original, {label}", arrays["original"])]
+    shown += [(kind, image) for kind in arrays.files if kind != "original" for image in arrays[kind]]
+    rows = -(-len(shown) // COLUMNS)
+    drawing, axes = figure(COLUMN, rows * (COLUMN / COLUMNS + 0.17), rows, COLUMNS)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (title, image) in zip(axes.flat, shown, strict=False):
+        show_image(axis, image, title)
     save(drawing, file)
 
 

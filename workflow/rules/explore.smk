@@ -52,6 +52,8 @@ rule explore_figures:
         images=shown("figures/explore/images.pdf"),
         shortcuts=shown("figures/explore/shortcuts.pdf"),
         samples=shown("figures/explore/samples.pdf"),
+        samples_val=shown("figures/explore/samples_val.pdf"),
+        samples_test=shown("figures/explore/samples_test.pdf"),
         pixels=shown("figures/explore/pixels.pdf"),
     log:
         "results/logs/explore_figures.log",
@@ -64,8 +66,8 @@ rule explore_figures:
         "--images {input.images} --shortcuts {input.shortcuts} --samples {input.samples} "
         "--pixel-images {input.pixel_images} --classes-figure {output.classes} "
         "--intensities-figure {output.intensities} --images-figure {output.images} "
-        "--shortcuts-figure {output.shortcuts} --samples-figure {output.samples} "
-        "--pixels-figure {output.pixels} --log {log}"
+        "--shortcuts-figure {output.shortcuts} "
+        "--samples-figures {output.samples} {output.samples_val} {output.samples_test} --pixels-figure {output.pixels} --log {log}"
 
 
 rule explore_inputs:
