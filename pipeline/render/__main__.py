@@ -22,7 +22,7 @@ def render(
     article: Path,
     tables: list[Path],
     figures: list[Path],
-    rules: dict,
+    supplement: list[Path],
     config_sha256: str,
     build: Path,
     pdf: Path,
@@ -32,7 +32,8 @@ def render(
 ):
     """Render the templates, run LaTeX in the folder `build`, and put the PDF in its place.
 
-    `rules` names the rule that makes each of `figures`; `config_sha256` is the digest of the whole configuration.
+    `supplement` lists the figures and tables that the article can link to; `config_sha256` is the digest of the whole
+    configuration.
 
     Raises:
         InputError: a template, the metadata or a table is not as it must be, TeX fails, or a check of level build.
@@ -40,7 +41,7 @@ def render(
     # Leftovers of a failed run could decide what LaTeX makes of this one.
     shutil.rmtree(build, ignore_errors=True)
     cells = Tables(tables)
-    drawings = Figures(figures, rules, build)
+    drawings = Figures(figures, supplement, build)
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
     origin = provenance.of(article.parent)
@@ -51,6 +52,7 @@ def render(
         row=cells.row,
         rows=cells.rows,
         figure=drawings,
+        supplement=drawings.link,
         question=answers,
         metadata=metadata.read(people),
         provenance=origin,

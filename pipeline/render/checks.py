@@ -45,7 +45,7 @@ def of_build(source, templates, questions, tables, figures):
             "listed figures and tables are used",
             "build",
             [*map("table {}".format, tables.unread()), *map("figure {}".format, figures.unused())],
-            "use it in a template, or list it for the supplement in workflow/rules/report.smk",
+            "use it in a template, link it if in the supplement, or change the lists in workflow/rules/report.smk",
         ),
         Check(
             "figures and tables are referred to",

@@ -17,7 +17,9 @@ KEYS = {
     "pretraining": str,
     "collaboration": str,
     "generative_ai": str,
+    "earlier_looks": str,
 }
+MAY_BE_EMPTY = {"earlier_looks"}
 PLACEHOLDER = "(placeholder)"
 # A text without quotes, and behind it a comment.
 COMMENTED = re.compile(r"^\s*(?:- )?(\w+): +(?![\"'])[^#\n]*\s#", re.MULTILINE)
@@ -78,7 +80,7 @@ def _texts(value, key):
 
 def _checked(value, expected, key):
     if expected is str:
-        if not isinstance(value, str) or value == "":
+        if not isinstance(value, str) or (value == "" and key not in MAY_BE_EMPTY):
             raise InputError(f"{key}: found {value!r}; expected a text")
         return _text(value, key)
     if isinstance(expected, list):

@@ -56,13 +56,6 @@ def config_digest():
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def makers(wildcards, input):
-    """{file: rule} of the figures, as a JSON text."""
-    return json.dumps(
-        {file: next(rule.name for rule in workflow.rules if rule.is_producer(file)) for file in input.figures}
-    )
-
-
 def jobs_of_rules(wildcards):
     """{stage: {rule: jobs, by the names of their benchmarks}}, as a JSON text; some of the jobs do not exist.
 

@@ -15,15 +15,27 @@ if workflow.is_main_process:
         # An exception is shown with more lines.
         sys.exit(str(error))
 
-# What the article has no room for is shown by `snakemake --report`; the tables are handed in with the article.
+# The article may have 15 pages. Where an optional section needs the room, figures move to the supplement in this order.
+MOVABLE_FIGURES = [
+    "figures/gradcam/regions.pdf",
+    "figures/tune/transfer.pdf",
+    "figures/explore/intensities.pdf",
+]
+MOVED_FIGURES = MOVABLE_FIGURES[:2] if config["dataset"]["external"] else []
+
+# What the article has no room for is shown by `snakemake --report`; the article links to every figure of it. The tables
+# are handed in with the article.
 SUPPLEMENT_FIGURES = [
-    *expand("figures/tune/transfer_{view}.pdf", view=["progress", "importance"]),
+    *expand("figures/explore/{figure}.pdf", figure=["images", "samples_val", "samples_test"]),
+    *expand("figures/tune/{model}_{view}.pdf", model=MODELS, view=["progress", "importance"]),
+    *expand("figures/train/{model}_final.pdf", model=MODELS),
     "figures/train/compare_cost.pdf",
-    "figures/evaluate/scores.pdf",
+    *expand("figures/evaluate/{figure}.pdf", figure=["reliability", "scores"]),
     "figures/audit/markers.pdf",
+    *MOVED_FIGURES,
 ]
 SUPPLEMENT_TABLES = [
-    *expand("tables/data/{table}.csv", table=["index", "duplicates", "duplicates_summary"]),
+    *expand("tables/data/{table}.csv", table=["index", "duplicates"]),
     *expand("tables/data/index_{split}.csv", split=SPLITS),
     *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
     *expand("tables/ablate/{study}_runs.csv", study=[*STUDIES, "data"]),
@@ -44,7 +56,10 @@ SUPPLEMENT_TABLES = [
 ]
 
 EXTERNAL_TABLES = (
-    ["tables/data/external_summary.csv", "tables/evaluate/external_metrics.csv", "tables/evaluate/external_ledger.csv"]
+    [
+        "tables/data/external_summary.csv",
+        *expand("tables/evaluate/external_{table}.csv", table=["metrics", "compare", "ledger"]),
+    ]
     if config["dataset"]["external"]
     else []
 )
@@ -58,6 +73,7 @@ localrules:
 
 # What the article reads and shows.
 TABLES = [
+    "tables/data/duplicates_summary.csv",
     "tables/explore/sizes.csv",
     "tables/explore/classes.csv",
     "tables/explore/pixels.csv",
@@ -96,27 +112,26 @@ TABLES = [
     "tables/gradcam/classes.csv",
     *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
 ]
-FIGURES = [
+ARTICLE_FIGURES = [
     "figures/explore/classes.pdf",
     "figures/explore/samples.pdf",
     "figures/explore/intensities.pdf",
-    "figures/explore/images.pdf",
     "figures/explore/pixels.pdf",
     "figures/explore/shortcuts.pdf",
     "figures/explore/normalisation.pdf",
     "figures/explore/augmentation.pdf",
     *expand("figures/ablate/{study}.pdf", study=STUDIES),
     "figures/ablate/data.pdf",
-    *expand("figures/tune/baseline{view}.pdf", view=["", "_progress", "_importance"]),
-    "figures/tune/transfer.pdf",
-    *expand("figures/train/{model}_{run}.pdf", model=MODELS, run=["initial", "final"]),
+    *expand("figures/tune/{model}.pdf", model=MODELS),
+    *expand("figures/train/{model}_initial.pdf", model=MODELS),
     "figures/train/compare.pdf",
     "figures/finetune/finetune.pdf",
     "figures/evaluate/confusion.pdf",
-    *expand("figures/evaluate/{figure}.pdf", figure=["curves", "reliability", "samples"]),
+    *expand("figures/evaluate/{figure}.pdf", figure=["curves", "samples"]),
     *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
     *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
 ]
+FIGURES = [figure for figure in ARTICLE_FIGURES if figure not in MOVED_FIGURES]
 
 
 rule report_configuration:
@@ -183,12 +198,12 @@ rule report:
         settings=chosen(
             "demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds", "finetune.unfreeze_from"
         ),
-        rules=makers,
+        supplement=[*SUPPLEMENT_FIGURES, *SUPPLEMENT_TABLES],
         config=config_digest(),
         build="results/report",
         code=code_of("pipeline.render.__main__"),
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
-        "--tables {input.tables} --figures {input.figures} --rules {params.rules:q} --config-sha256 {params.config} "
+        "--tables {input.tables} --figures {input.figures} --supplement {params.supplement} --config-sha256 {params.config} "
         "--build {params.build} --pdf {output.pdf} "
         "--trace {output.trace} --questions {output.questions} --checks-table {output.checks} --log {log}"
