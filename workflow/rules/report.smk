@@ -48,7 +48,7 @@ SUPPLEMENT_TABLES = [
     *expand(
         "tables/evaluate/{table}.csv", table=["corrections", "test_predictions", "curves", "reliability", "samples"]
     ),
-    *expand("tables/gradcam/{table}.csv", table=["heat", "samples"]),
+    "tables/gradcam/heat.csv",
     *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
     *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "markers", "samples"]),
     *(["tables/data/index_external.csv"] if config["dataset"]["external"] else []),
@@ -110,6 +110,7 @@ TABLES = [
     "tables/gradcam/regions.csv",
     "tables/gradcam/differences.csv",
     "tables/gradcam/classes.csv",
+    "tables/gradcam/samples.csv",
     *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
 ]
 ARTICLE_FIGURES = [
