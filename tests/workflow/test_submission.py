@@ -26,7 +26,7 @@ def unpacked(built, listed, tmp_path_factory):
     with open(built.folder / "tables/report/checks.csv") as file:
         assert {row["verdict"] for row in csv.DictReader(file) if row["level"] == "build"} == {"passed"}
     (folder / "metadata.yaml").write_text(yaml.safe_dump({"group": 21}))
-    results = [Path(file) for file in listed if file.startswith(("tables/", "results/notebooks/"))]
+    results = [Path(file) for file in listed if file.startswith(("tables/", "figures/", "results/notebooks/"))]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(built.folder)
         submission(
@@ -42,8 +42,7 @@ def unpacked(built, listed, tmp_path_factory):
 
 
 def test_each_figure_and_table_is_in_one_list(built, listed):
-    """Those of the article are inputs of the rule report; of the supplement the tables are handed in besides, and the
-    figures are built besides."""
+    """Those of the article are inputs of the rule report; those of the supplement are handed in with it."""
     made = {file for _, outputs in built.graph().values() for file in outputs if file.startswith(("figures", "tables"))}
     figures = [file for file in built.inputs("report") + built.inputs("all") if file.startswith("figures")]
     assert sorted(figures + [file for file in listed if file.startswith("tables")]) == sorted(made)
@@ -57,7 +56,7 @@ def test_a_demonstration_is_refused_with_the_reasons(built):
     assert not (built.folder / "submission").exists()
 
 
-def test_code_notebooks_and_tables_are_in_it_and_nothing_else(unpacked):
+def test_code_notebooks_tables_and_the_supplement_are_in_it_and_nothing_else(unpacked, listed):
     names = {str(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file()}
     assert {
         "Snakefile",
@@ -71,7 +70,9 @@ def test_code_notebooks_and_tables_are_in_it_and_nothing_else(unpacked):
         "tests/test_tune.py",
     } <= names
     kinds = {Path(name).suffix or name for name in names}
-    assert kinds & {".png", ".pdf", ".npy", ".npz", ".keras", ".h5", ".zip"} == set()
+    figures = {name for name in names if name.endswith(".pdf")}
+    assert figures == {file for file in listed if file.startswith("figures/")} and len(figures) > 5
+    assert kinds & {".png", ".npy", ".npz", ".keras", ".h5", ".zip"} == set()
     assert [name for name in names if "phantom" in name or "demo" in name or "benchmarks" in name] == []
 
 

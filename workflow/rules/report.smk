@@ -23,8 +23,8 @@ MOVABLE_FIGURES = [
 ]
 MOVED_FIGURES = MOVABLE_FIGURES[:2] if config["dataset"]["external"] else []
 
-# What the article has no room for is shown by `snakemake --report`; the article links to every figure of it. The tables
-# are handed in with the article.
+# What the article has no room for is shown by `snakemake --report` and handed in with the article, which links to every
+# figure of it.
 SUPPLEMENT_FIGURES = [
     *expand("figures/explore/{figure}.pdf", figure=["images", "samples_val", "samples_test"]),
     *expand("figures/tune/{model}_{view}.pdf", model=MODELS, view=["progress", "importance"]),

@@ -23,13 +23,14 @@ rule submission_check:
 
 
 rule submission:
-    """What is handed in: the article, and code, notebooks and tables in a zip."""
+    """What is handed in: the article, and code, notebooks, tables and the supplement's figures in a zip."""
     input:
         checked="results/submission/checked",
         pdf="report/report.pdf",
         metadata=str(ROOT / "report/metadata.yaml"),
         notebook="results/notebooks/baseline.ipynb",
         tables=[*rules.report.input.tables, *SUPPLEMENT_TABLES],
+        figures=SUPPLEMENT_FIGURES,
         code=[str(file) for file in code_files(ROOT)],
     output:
         directory("submission"),
@@ -42,4 +43,4 @@ rule submission:
         code=code_of("pipeline.render.submission"),
     shell:
         "python -m pipeline.render.submission submission --pdf {input.pdf} --metadata {input.metadata:q} "
-        "--results {input.notebook} {input.tables} --root {params.root:q} --folder {output} --log {log}"
+        "--results {input.notebook} {input.tables} {input.figures} --root {params.root:q} --folder {output} --log {log}"
