@@ -29,7 +29,7 @@ def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, t
         {
             "code": "L1.2",
             "type": "pre-processing on train and test",
-            "answer": "no: constants are those of train",
+            "answer": "absent: constants are those of train",
             "how": GRAPH,
             "evidence": "no rule that normalises or augments for training reads test; copies alone are sought over all "
             "splits, and without labels",
@@ -37,7 +37,7 @@ def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, t
         {
             "code": "L1.3",
             "type": "selection on train and test",
-            "answer": "no: hyperparameters, epochs and thresholds are chosen on train and val",
+            "answer": "absent: hyperparameters, epochs and thresholds are chosen on train and val",
             "how": GRAPH,
             "evidence": "no path leads from test to the rules of tune, train, finetune, ablate and audit, nor to "
             "evaluate_thresholds, for which the prediction of test waits",
@@ -77,7 +77,7 @@ def seen_once(images, ledger):
     seen = "each final model predicts once" if once else "a final model predicts more or less than once"
     told = ", ".join(f"{model} {looks.get(model, 0)}" for model in MODELS)
     return {
-        "answer": f"{'no' if once else 'yes'}: there are {count} test images, which {seen}",
+        "answer": f"{'absent' if once else 'present'}: there are {count} test images, which {seen}",
         "how": TESTED,
         "evidence": f"looks in tables/evaluate/ledger.csv: {told}",
     }
@@ -90,7 +90,7 @@ def copies(images, found):
         "no group of copies is left in two splits" if not across else f"{across} group(s) of copies are in two splits"
     )
     return {
-        "answer": f"{'yes' if across else 'no'}: {left}",
+        "answer": f"{'present' if across else 'absent'}: {left}",
         "how": TESTED,
         "evidence": "tables/data/duplicates_summary.csv: "
         f"{found['exact_pairs']:.0f} exact and {found['near_pairs']:.0f} near pairs of {found['images']:.0f} images, "
@@ -109,7 +109,7 @@ def features(controls):
     elif flagged.empty:
         answer, how = "not found: no control without the anatomy is shown to reach the limit", TESTED
     else:
-        answer, how = f"yes, enough for a high score: {', '.join(flagged['name'])}", TESTED
+        answer, how = f"present, enough for a high score: {', '.join(flagged['name'])}", TESTED
     ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in zip(tested["name"], tested["ratio"], strict=True))
     return {
         "answer": answer,

@@ -394,11 +394,12 @@ def test_all_eight_types_are_answered_with_how_it_is_known(tmp_path):
     table = answers(tmp_path)
     assert table.index.tolist() == ["L1.1", "L1.2", "L1.3", "L1.4", "L2", "L3.1", "L3.2", "L3.3"]
     assert set(table["how"]) == {leakage.GRAPH, leakage.TESTED, leakage.UNKNOWN}
-    assert table.loc["L1.1", "answer"] == "no: there are 2 test images, which each final model predicts once"
+    assert table.loc["L1.1", "answer"] == "absent: there are 2 test images, which each final model predicts once"
     assert (
-        table.loc["L1.4", "answer"].startswith("no: ") and "1 near pairs of 4 images" in table.loc["L1.4", "evidence"]
+        table.loc["L1.4", "answer"].startswith("absent: ")
+        and "1 near pairs of 4 images" in table.loc["L1.4", "evidence"]
     )
-    assert table.loc["L2", "answer"] == "yes, enough for a high score: border alone"
+    assert table.loc["L2", "answer"] == "present, enough for a high score: border alone"
     assert table.loc["L3.2", "answer"] == "open: the films name no patients"
     assert table.notna().all(axis=None)
 
@@ -406,12 +407,12 @@ def test_all_eight_types_are_answered_with_how_it_is_known(tmp_path):
 @pytest.mark.parametrize("ledger", [("baseline", "transfer", "transfer"), ("baseline",), ("baseline", "baseline")])
 def test_another_look_than_the_one_is_told(tmp_path, ledger):
     row = answers(tmp_path, ledger=ledger).loc["L1.1"]
-    assert row["answer"].startswith("yes: ") and f"baseline {ledger.count('baseline')}" in row["evidence"]
+    assert row["answer"].startswith("present: ") and f"baseline {ledger.count('baseline')}" in row["evidence"]
 
 
 def test_copies_left_in_two_splits_are_told(tmp_path):
     answer = answers(tmp_path, splits=["train", "val", "test", "train"]).loc["L1.4", "answer"]
-    assert answer == "yes: 1 group(s) of copies are in two splits"
+    assert answer == "present: 1 group(s) of copies are in two splits"
 
 
 def test_controls_without_a_flag_or_a_ratio_leave_features_open(tmp_path):
@@ -423,7 +424,7 @@ def test_controls_without_a_flag_or_a_ratio_leave_features_open(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "region, answer", [("lungs", "yes, enough for a high score: blanked"), ("central region", "not found")]
+    "region, answer", [("lungs", "present, enough for a high score: blanked"), ("central region", "not found")]
 )
 def test_around_a_central_region_parts_of_the_lungs_are_left(tmp_path, region, answer):
     controls = pd.DataFrame(

@@ -317,7 +317,7 @@ def made_up():
             for label in labels
         ],
         "audit/leakage": [
-            {"code": code, "type": kind, "answer": "no: it is so", "how": how, "evidence": "x.csv: 3"}
+            {"code": code, "type": kind, "answer": "absent: it is so", "how": how, "evidence": "x.csv: 3"}
             for code, kind, how in (
                 ("L1.1", "no test set", "checked by a test"), ("L3.1", "temporal", "cannot be known from this data")
             )
@@ -492,7 +492,7 @@ def complete(tables):
     )
     change(tables, "audit/verdict", "statement", f"{sentence}and a conclusion after it, in a few more words.")
     checked, unknown = tables["audit/leakage"]
-    answers = {"answer": "no: hyperparameters, epochs and thresholds are chosen on train and val"}
+    answers = {"answer": "absent: hyperparameters, epochs and thresholds are chosen on train and val"}
     tables["audit/leakage"] = [row | answers | {"type": "pre-processing on train and test"} for row in
                                (*[checked] * 5, *[unknown] * 3)]  # fmt: skip
     tables["report/cost_stages"] = [*tables["report/cost_stages"][:1] * 10, tables["report/cost_stages"][-1]]
