@@ -145,8 +145,7 @@ def draw_scores(predictions, thresholds, file):
 
 
 def draw_samples(files, predictions, images, file):
-    """Test images without normalisation, with their label, and the prediction and corrected probability of covid by each
-    model.
+    """Test images without normalisation, with their label, and the prediction and corrected probability of each model.
 
     The title of an image that a model misclassifies is in colour.
     """
