@@ -155,6 +155,13 @@ def test_fit_of_parted_classes_is_finite(temperature):
     assert np.isfinite([intercept, slope]).all() and 0 < slope < 20
 
 
+@pytest.mark.parametrize("temperature, probability", [(False, 0.25), (True, 0.5)])
+def test_fit_of_a_model_worse_than_chance_gives_one_probability(temperature, probability):
+    labels, logits = np.repeat([1.0, 0.0], (500, 1500)), np.repeat([-1.0, 1.0], (500, 1500))
+    shown = calibration.corrected(logits, *calibration.fit(labels, logits, temperature))
+    assert shown == pytest.approx(np.full(2000, probability), abs=1e-3)
+
+
 # Curves
 
 

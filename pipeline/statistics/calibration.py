@@ -124,7 +124,8 @@ def fit(labels, logits, temperature):
     """(intercept a, slope b) such that expit(a + b logit) fits the labels best.
 
     Platt (1999): maximum likelihood with targets (positives + 1) / (positives + 2) and 1 / (negatives + 2) in place of
-    1 and 0, so that there is one where the classes are parted.
+    1 and 0, so that there is one where the classes are parted. The slope is not negative: a model that ranks images
+    worse than chance is corrected to one probability for all, not to the order opposite to that of its predictions.
 
     Args:
         temperature: fit the slope alone, the inverse of a temperature (Guo et al. 2017).
@@ -137,4 +138,6 @@ def fit(labels, logits, temperature):
         return metrics.cross_entropy(targets, intercept + slope * logits)
 
     best = minimize(loss, [1.0] if temperature else [1.0, 0.0]).x
+    if best[0] < 0:
+        return (0.0 if temperature else float(logit(targets.mean()))), 0.0
     return (0.0 if temperature else float(best[1])), float(best[0])
