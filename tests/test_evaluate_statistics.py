@@ -162,6 +162,11 @@ def test_fit_of_a_model_worse_than_chance_gives_one_probability(temperature, pro
     assert shown == pytest.approx(np.full(2000, probability), abs=1e-3)
 
 
+def test_equal_logits_of_ordered_classes_are_no_error():
+    labels = np.repeat([1.0, 0.0], (100, 300))
+    assert calibration.calibration_error(labels, np.full(400, -np.log(3))) < 0.06
+
+
 # Curves
 
 

@@ -32,7 +32,7 @@ def reliability(labels, logits, bins=BINS):
         one row a bin: images, predicted (mean probability), observed (share of covid), Wilson's interval of that.
     """
     rows = []
-    for places in np.array_split(np.argsort(logits, kind="stable"), min(bins, len(labels))):
+    for places in _bins(logits, min(bins, len(labels))):
         covid, n = int(labels[places].sum()), len(places)
         low, high = intervals.wilson(covid, n)
         rows.append({"images": n, "predicted": expit(logits[places]).mean(), "observed": covid / n})
@@ -50,12 +50,19 @@ def calibration_error(labels, logits, bins=BINS):
     Args:
         bins: of equal number, of two images at least; there must be two images.
     """
-    order, square = np.argsort(logits, kind="stable"), 0.0
-    for places in np.array_split(order, min(bins, len(labels) // 2)):
+    square = 0.0
+    for places in _bins(logits, min(bins, len(labels) // 2)):
         observed, n = labels[places].mean(), len(places)
         gap = observed - expit(logits[places]).mean()
         square += n * (gap**2 - observed * (1 - observed) / (n - 1))
     return float(np.sqrt(max(square, 0.0) / len(labels)))
+
+
+def _bins(logits, count):
+    """Places of the images in order of their logits, in bins of equal number; equal logits in a random, fixed order, as
+    the order of the images is that of their classes."""
+    shuffled = np.random.default_rng(0).permutation(len(logits))
+    return np.array_split(shuffled[np.argsort(logits[shuffled], kind="stable")], count)
 
 
 def perfect_error(logits, seed, simulations=SIMULATIONS):
