@@ -1548,7 +1548,7 @@ def is_text(node):
             r"has no finite slope, as its logits separate the classes, an intercept of \num{0.0} (\num{-0.2} to "
             r"\num{0.2}), and a calibration error",
             r"leaves the error as it is; the brier score does not change detectably (by \num{0.000}",
-            r"validation set, \qty{25}{\percent}. predictions use the uncorrected logit. \begin",
+            r"validation set, \qty{25}{\percent}. predictions use the uncorrected logit. reliability",
             r"on test the specificity of the baseline is significantly lower, a difference of \num{-0.04} "
             r"(\num{-0.06} to \num{-0.02}). the threshold",
             "other heads are compared with that of the starting values",
@@ -1952,7 +1952,7 @@ def test_a_real_run_has_no_stamp_and_hostile_metadata_is_shown(run):
 
 def test_earlier_looks_at_the_test_set_are_printed_beside_the_ledger(untyped):
     ledger = "evaluations of the test set, one for each final model. "
-    assert f"{ledger}The prediction is" in untyped.source()
+    assert f"{ledger}An image is predicted" in untyped.source()
     untyped.edit("metadata.yaml", 'earlier_looks: ""', 'earlier_looks: "six runs & one change"')
     assert rf"{ledger}Earlier evaluations: six runs \& one change. The prediction is" in untyped.source()
 
