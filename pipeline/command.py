@@ -4,6 +4,7 @@ mistake is shown."""
 import argparse
 import contextlib
 import errno
+import fcntl
 import inspect
 import json
 import logging
@@ -42,11 +43,21 @@ def run(*commands, arguments=None):
     command, log_file = chosen.pop("command"), chosen.pop("log")
     _start_log(log_file)
     try:
-        with one_line():
+        with _job_of_build(), one_line():
             command(**chosen)
     except Exception:
         log.exception("%s %s failed", sys.argv[0], command.__name__)
         sys.exit(1)
+
+
+def _job_of_build():
+    """A file that is held while a job runs: workflow/lock.py waits for the jobs of a build that was killed."""
+    try:
+        file = open(".snakemake/jobs", "a")
+        fcntl.flock(file, fcntl.LOCK_SH)
+    except OSError:  # not in a build's folder, or on a file system without such locks
+        return contextlib.nullcontext()
+    return file
 
 
 @contextlib.contextmanager

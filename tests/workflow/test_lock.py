@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -84,7 +86,45 @@ def test_a_number_that_another_process_has_by_now_is_no_holder(locked):
     assert held and not list(locked.glob(".snakemake/locks/*"))
 
 
+@pytest.mark.parametrize("record", [b"", b"\0" * 20, b"\xff\xfe 12"])
+def test_a_record_lost_in_a_power_cut_stops_nobody(locked, record):
+    (locked / ".snakemake/holder").write_bytes(record)
+    assert ask(locked) == (0, "")
+    assert lock.take(locked) and not list(locked.glob(".snakemake/locks/*"))
+
+
+def test_a_build_that_began_beside_a_dry_run_is_held_after_it(tmp_path):
+    dry_run = lock.take(tmp_path)
+    build = lock.take(tmp_path)
+    (tmp_path / ".snakemake/locks").mkdir()
+    (tmp_path / ".snakemake/locks/0.output.lock").write_text("report/report.pdf\n")
+    dry_run.close()
+    deadline = time.monotonic() + 60
+    while ask(tmp_path)[0] == 0:
+        assert time.monotonic() < deadline
+    assert lock.take(tmp_path) is None and list(tmp_path.glob(".snakemake/locks/*"))
+    build.close()
+
+
+def test_the_jobs_of_a_killed_build_are_waited_for(locked, capfd):
+    (locked / ".snakemake/holder").write_text(f"1 {socket.gethostname()}\n")
+    job = "from pipeline.command import run\ndef job():\n  'A job.'\n  print('runs', flush=True); input()\nrun(job)"
+    environment = os.environ | {"PYTHONPATH": str(Path(lock.__file__).parents[1])}
+    running = subprocess.Popen(
+        [sys.executable, "-c", job, "job"], cwd=locked, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert running.stdout.readline() == b"runs\n"
+    taken = threading.Thread(target=lock.take, args=[locked], daemon=True)
+    taken.start()
+    taken.join(0.5)
+    assert taken.is_alive() and list(locked.glob(".snakemake/locks/*"))
+    running.communicate(b"\n")
+    taken.join(60)
+    assert not taken.is_alive() and not list(locked.glob(".snakemake/locks/*"))
+    assert "jobs of a build that was killed still run" in capfd.readouterr().err
+
+
 def test_a_process_that_holds_an_unlocked_folder_stops_nobody(tmp_path):
     """A dry run, for one."""
     held = lock.take(tmp_path)
-    assert held and ask(tmp_path) == (0, "") and lock.take(tmp_path) is None
+    assert held and ask(tmp_path) == (0, "")
