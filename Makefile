@@ -15,7 +15,7 @@ variables = DATA WEIGHTS CONFIG CORES
 
 given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 taken = $(if $(filter report,$(MAKECMDGOALS)),$(variables),$(if $(filter demo,$(MAKECMDGOALS)),CORES))
-unknown := $(filter-out $(taken),$(given))
+unknown := $(filter-out $(taken) SHELL MAKE%,$(given))
 $(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) does not take; \
   expected DATA, WEIGHTS, CONFIG or CORES, with make report))
 
@@ -87,7 +87,7 @@ tex poppler:
 	@sh workflow/setup.sh $@
 
 cores:
-	$(foreach name,$(variables),$(if $(findstring environment,$(origin $(name))),$(info $(name)=$($(name)) (environment))))
+	$(foreach name,$(taken),$(if $(findstring environment,$(origin $(name))),$(info $(name)=$($(name)) (environment))))
 	@case $(call quoted,$(CORES)) in all) ;; 0*|*[!0-9]*|'') echo "CORES: found "$(call quoted,$(CORES))"; expected" \
 	  "all, or a whole number from 1" >&2; exit 1;; esac
 

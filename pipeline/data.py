@@ -167,11 +167,7 @@ def read_images(archive, source, members, table, size):
         if not row.pop("range_known", True)
     }
     bits = max(unstated.values(), default=0)
-    failed += [
-        (name, DecodeError(f"values of {own} bits in a 16-bit file, where other such files use {bits}: nearly black"))
-        for name, own in unstated.items()
-        if own <= bits - BITS_APART
-    ]
+    failed += _of_other_range(unstated, bits)
     again = [member for member in jobs if bits - BITS_APART < unstated.get(member.name, bits) < bits]
     failed += _in_order(source, again, partial(use, bits=bits))
     if failed:
@@ -182,6 +178,18 @@ def read_images(archive, source, members, table, size):
         log.info("%s: values of %d 16-bit files are read as %d-bit, which holds all", archive, len(unstated), bits)
     _check_masks(archive, table, rows, mask_shapes)
     return rows, pixels, thumbnails, masks
+
+
+def _of_other_range(unstated, bits):
+    """(name, error) of the 16-bit files that use many more or fewer bits than most: beside those they would look black,
+    or make those look so."""
+    wide = {name for name, own in unstated.items() if own > bits - BITS_APART}
+    odd = min(wide, unstated.keys() - wide, key=len)
+    others = max((own for name, own in unstated.items() if name not in odd), default=0)
+    for name in sorted(odd):
+        found = f"values of {unstated[name]} bits in a 16-bit file, where other such files use {others}"
+        fix = "convert all to 8 bits, or state the range in each file: PNG's sBIT, TIFF's BitsPerSample"
+        yield name, DecodeError(f"{found} ({fix})")
 
 
 def _in_order(source, members, use):

@@ -53,6 +53,8 @@ def data_external(
     images = [*(image for file in caches for image in cache.read(file)), *pixels]
     thumbnails = np.stack([resize(np.asarray(image), duplicates.THUMBNAIL) for image in images])
     pairs, found = duplicates.find([*known["sha256"], *table["sha256"]], thumbnails, seed)
+    # The archive's own pairs were judged by the stage data, from its files instead of its cache.
+    pairs = pairs[pairs["second"] >= len(known)]
     pairs, _ = check_labels(archive, pd.concat([known, table], ignore_index=True), pairs)
     group = duplicates.groups(pairs, len(images))
     table["group"] = table.groupby(group[len(known) :])["file"].transform("min")

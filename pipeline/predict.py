@@ -35,28 +35,37 @@ def predict(images, model, build, explained):
         )
     model_file, tables = build / MODEL_FILES[model], build / "tables/evaluate"
     thresholds, corrections = tables / "thresholds.csv", tables / "corrections.csv"
-    for file in (model_file, thresholds, corrections):
+    index = build / "tables/data/index_train.csv"
+    for file in (model_file, thresholds, corrections, index):
         if not file.is_file():
             raise InputError(f"{file}: no such file; expected the folder of a finished build (--build FOLDER)")
-    pixels = [read(image) for image in images]  # before TensorFlow is imported, which takes seconds
+
+    import pandas as pd
+
+    trained = pd.read_csv(index)
+    # A 16-bit film is read as those that the model was trained on were, whatever range it uses itself.
+    bits = trained.loc[trained["mode"].str.startswith("I"), "bit_depth"].max()
+    pixels = [
+        read(image, None if pd.isna(bits) else int(bits)) for image in images
+    ]  # before TensorFlow, which takes seconds
 
     import keras
     import numpy as np
-    import pandas as pd
     from PIL import Image
 
     from pipeline.models import explain
     from pipeline.statistics import calibration
 
-    damaged = "is damaged or cut short; delete it and build it again: make report"
+    damaged = "is damaged, cut short or of an older version; delete it and build it again: make report"
 
-    def of_model(file):
+    def of_model(file, *columns):
         try:
-            return pd.read_csv(file).set_index("model").loc[model]
+            return pd.read_csv(file).set_index("model").loc[model, list(columns)]
         except (KeyError, ValueError):
             raise InputError(f"{file} {damaged}") from None
 
-    threshold, correction = of_model(thresholds)["logit"], of_model(corrections)
+    threshold = of_model(thresholds, "logit")["logit"]
+    correction = of_model(corrections, "intercept", "slope", "prevalence")
     try:
         network = keras.models.load_model(model_file)
     except Exception:  # its parts raise errors of many types
@@ -83,14 +92,17 @@ def predict(images, model, build, explained):
     print(DISCLAIMER)
 
 
-def read(image):
+def read(image, bits=None):
     """The image as uint8 (height, width).
+
+    Args:
+        bits: that 16-bit values use at least; None: as many as this image's.
 
     Raises:
         InputError: no such file, or no image that can be read and shows something.
     """
     try:
-        return film(image.read_bytes())[0]
+        return film(image.read_bytes(), bits)[0]
     except OSError as error:
         raise InputError(f"{image}: {error.strerror}; expected an image file") from None
     except DecodeError as error:

@@ -26,6 +26,7 @@ from pipeline.command import InputError
 from pipeline.data import COLUMNS, LEAST, data
 from pipeline.data_check import data_check
 from pipeline.images import archive as archives
+from pipeline.images.archive import open_source
 from pipeline.images.decode import DecodeError, decode
 from pipeline.statistics import tests
 from pipeline.vocabulary import SPLITS
@@ -500,6 +501,26 @@ def test_tar_that_stops_between_two_members(contents, tmp_path):
     assert "truncated" in refusal(cut, tmp_path)
 
 
+@pytest.mark.parametrize("part", [slice(148, 149), slice(0, 512)], ids=["checksum", "header"])
+def test_tar_with_a_damaged_header(contents, tmp_path, part):
+    """tarfile stops there without a word."""
+    whole = tarred(tmp_path / "whole.tar", contents)
+    with tarfile.open(whole) as archive:
+        third = archive.getmembers()[2]
+    damaged = bytearray(whole.read_bytes())
+    header = damaged[third.offset : third.offset + 512]
+    header[part] = bytes(len(header[part]))
+    damaged[third.offset : third.offset + 512] = header
+    whole.write_bytes(damaged)
+    assert "damaged" in refusal(whole, tmp_path)
+
+
+def test_two_tars_in_one_file(contents, tmp_path):
+    whole = tarred(tmp_path / "whole.tar", contents)
+    whole.write_bytes(whole.read_bytes() * 2)
+    assert "several in one" in refusal(whole, tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../escaped.png", "/etc/x.png", "..\\x.png"])
 def test_tar_names_that_lead_out(contents, tmp_path, name):
     assert repr(name) in refusal(tarred(tmp_path / "hostile.tar.gz", contents | {name: b""}), tmp_path)
@@ -727,6 +748,13 @@ def linked_folder(path, contents, links):
 
 
 LINKED = {"zip": linked_zip, "tar": linked_tar, "folder": linked_folder}
+
+
+def test_folders_that_link_to_each_other_are_walked_once(contents, tmp_path):
+    folder = linked_folder(
+        tmp_path / "x", contents, {"phantoms/train/covid/to": "../normal", "phantoms/train/normal/to": "../covid"}
+    )
+    assert len(open_source(folder).members()) <= 3 * len(contents)
 
 
 @pytest.mark.parametrize("source", LINKED)

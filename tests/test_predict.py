@@ -28,13 +28,14 @@ def build(tmp_path_factory):
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(1, name="logit")(x))
     model.set_weights([np.ones((1, 1, 1, 1)), np.ones((1, 1)), np.array([-100.0])])
-    for file in ("results/finetune/transfer.keras", "tables/evaluate/thresholds.csv"):
+    for file in ("results/finetune/transfer.keras", "tables/evaluate/thresholds.csv", "tables/data/index_train.csv"):
         (folder / file).parent.mkdir(parents=True)
     model.save(folder / "results/finetune/transfer.keras")
     (folder / "tables/evaluate/thresholds.csv").write_text("model,threshold,logit\nbaseline,0.5,0\ntransfer,1.0,20\n")
     (folder / "tables/evaluate/corrections.csv").write_text(
         "model,temperature_alone,intercept,slope,prevalence\nbaseline,False,0,1,0.25\ntransfer,False,-1,0.1,0.25\n"
     )
+    (folder / "tables/data/index_train.csv").write_text("file,mode,bit_depth\na.png,I;16,12\nb.png,L,8\n")
     return folder
 
 
@@ -70,6 +71,22 @@ def test_images_are_judged_and_explained(build, tmp_path):
     assert "(empty map)" in lines[0] and "(empty map)" not in lines[1]
     overlay = np.asarray(Image.open(tmp_path / "bright_gradcam.png"))
     assert overlay.shape == (16, 20, 3) and overlay[..., 0].min() > 140
+
+
+def test_a_film_of_16_bits_is_read_with_the_range_of_the_training_images(build, tmp_path):
+    values = np.broadcast_to(np.where(np.arange(20) < 10, 500, 1000), (16, 20))
+    Image.fromarray(values.astype(np.uint16)).save(tmp_path / "film.png")
+    _, printed, _ = predict(tmp_path, "film.png", "--build", build)
+    logit = 750 * 255 / 4095 - 100
+    assert printed.startswith(f"film.png: P(covid) {expit(-1 + 0.1 * logit):.3f}, normal")
+
+
+def test_a_build_of_an_older_version_gets_one_line(build, tmp_path):
+    older = shutil.copytree(build, tmp_path / "older")
+    (older / "tables/evaluate/corrections.csv").write_text("model,intercept,slope\ntransfer,0,1\n")
+    status, printed, errors = predict(tmp_path, grey(tmp_path, "film.png", 120), "--build", older)
+    assert status == 1 and printed == ""
+    assert "corrections.csv is damaged, cut short or of an older version" in errors and "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
@@ -121,7 +138,9 @@ def test_a_build_with_a_file_that_is_cut_short_is_told_in_one_line(build, tmp_pa
     status, printed, errors = predict(tmp_path, grey(tmp_path, "film.png", 120), "--build", tmp_path / "build")
     assert status == 1 and printed == ""
     # TensorFlow's own messages come before.
-    assert errors.endswith(f"{cut} is damaged or cut short; delete it and build it again: make report\n")
+    assert errors.endswith(
+        f"{cut} is damaged, cut short or of an older version; delete it and build it again: make report\n"
+    )
     assert "Traceback" not in errors
 
 

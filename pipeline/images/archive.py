@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pipeline.command import InputError
@@ -50,7 +51,10 @@ class Folder:
         self._path, self._places = Path(path), {}
 
     def members(self):
-        self._places = {_printable(place.relative_to(self._path).as_posix()): place for place in self._files()}
+        places = self._files()
+        names = [_printable(place.relative_to(self._path).as_posix()) for place in places]
+        _refuse_twice(self._path, names)
+        self._places = dict(zip(names, places, strict=True))
         return _without_clutter([Member(name, _size(place)) for name, place in self._places.items()])
 
     def _files(self):
@@ -58,8 +62,11 @@ class Folder:
         files, unlisted = [], []
         for folder, folders, names in os.walk(self._path, followlinks=True, onerror=unlisted.append):
             here = Path(folder)
-            # A link to a folder around it would lead round and round.
-            folders[:] = [name for name in folders if not here.resolve().is_relative_to((here / name).resolve())]
+            # A link to a folder around it, or around one that led here, would lead round and round.
+            around = [above.resolve() for above in (here, *here.parents) if above.is_relative_to(self._path)]
+            folders[:] = [
+                name for name in folders if not any(above.is_relative_to((here / name).resolve()) for above in around)
+            ]
             files += [here / name for name in names]
         return sorted([*files, *(Path(error.filename) for error in unlisted)])
 
@@ -139,17 +146,18 @@ class Tar:
 
     def __init__(self, path):
         self._path, self._tar, self._infos = path, tarfile.open(path), {}
+        self._last = None, b""
 
     def members(self):
         try:
             infos = [info for info in self._tar if not info.isdir()]
-            # tarfile takes a file that stops between two members for a whole one.
-            self._tar.fileobj.seek(self._tar.offset)
-            whole = len(self._tar.fileobj.read(tarfile.BLOCKSIZE)) == tarfile.BLOCKSIZE
+            whole = self._ends_whole()
         except (tarfile.ReadError, EOFError, OSError, zlib.error, lzma.LZMAError):
             whole = False
         if not whole:
-            raise InputError(f"{self._path}: this tar file is truncated or damaged; download or copy it again")
+            raise InputError(
+                f"{self._path}: this tar file is truncated or damaged, or several in one; download or copy it again"
+            )
         names = [_printable(info.name) for info in infos]
         _refuse_names(self._path, names)
         self._infos = dict(zip(names, infos, strict=True))
@@ -163,6 +171,12 @@ class Tar:
         ordered = sorted(self._infos.items(), key=lambda item: item[1].offset_data if item[1] else 0)
         return _without_clutter([Member(name, info.size if info else 0) for name, info in ordered])
 
+    def _ends_whole(self):
+        """Whether nothing but empty blocks follows what was read: tarfile stops without a word at a damaged header."""
+        self._tar.fileobj.seek(self._tar.offset)
+        blocks = list(iter(partial(self._tar.fileobj.read, tarfile.RECORDSIZE), b""))
+        return sum(map(len, blocks)) >= tarfile.BLOCKSIZE and not any(map(any, blocks))
+
     def read(self, member):
         info = self._infos[member.name]
         if info is None:
@@ -170,7 +184,10 @@ class Tar:
         if not info.isfile():
             raise ReadError("neither a file nor a folder")
         try:
-            return self._tar.extractfile(info).read()
+            # Links to a file come behind it, and going back in a compressed archive starts over.
+            if self._last[0] is not info:
+                self._last = info, self._tar.extractfile(info).read()
+            return self._last[1]
         except Exception:  # each kind of damage raises a type of its own
             raise ReadError("damaged in the archive (copy or download it again)") from None
 
@@ -324,6 +341,10 @@ def _refuse_names(path, names):
                 f"{path}: member {given!r} has an absolute name or one with '..'; "
                 "such an archive is refused: make it anew from the folder with the images"
             )
+    _refuse_twice(path, names)
+
+
+def _refuse_twice(path, names):
     twice = [name for name, times in Counter(str(PurePosixPath(name)) for name in names).items() if times > 1]
     if twice:
         raise InputError(f"{path}: {len(twice)} member(s) are there twice (the first: {twice[0]!r}); make it anew")

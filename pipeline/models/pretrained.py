@@ -130,7 +130,7 @@ def _of_model(path):
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # whatever its parts raise
-        cause = str(error).strip().splitlines()[0]
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"transfer.weights: {path} cannot be read as a model of Keras ({cause}); expected ResNet50V2 as a .keras "
             "file, without layers of one's own, or its weights as .h5"

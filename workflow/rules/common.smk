@@ -197,7 +197,8 @@ if workflow.is_main_process and (missing := list(missing_paths())):
 @functools.cache
 def absent_dataset():
     """The absent data as an input, which lets Snakemake take existing outputs; exits where they make no report."""
-    if not all(map(os.path.exists, [*rules.report.input.tables, *rules.report.input.figures])):
+    needed = [*rules.report.input.tables, *rules.report.input.figures, *SUPPLEMENT_FIGURES, *rules.notebook.output]
+    if not all(map(os.path.exists, needed)):
         # An exception is shown with a traceback.
         sys.exit(archive.missing(dataset_path()))
     place = f"dataset.path: no data at {dataset_path().absolute()}"
