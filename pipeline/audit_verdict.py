@@ -49,7 +49,7 @@ def summary(controls):
         verdict, follows = "flagged", ": a high score on this data does not show that a model recognises the disease."
     elif (tested["ratio_ci_high"] > limit).any():
         verdict = "undecided"
-        follows = f"; whether it reaches {limit:.0%} of the AUC above chance is undecided."
+        follows = f"; whether this is at least {limit:.0%} of the AUC above chance is undecided."
     else:
         verdict = "not flagged"
         follows = f", less than {limit:.0%} of the AUC above chance: no shortcut that was tested explains the score."
@@ -81,7 +81,7 @@ def outside(controls):
 def no_places(controls):
     """What features without positions reach."""
     row = controls.loc["no_places"]
-    text = f"Grey values, border and sizes of file and frame, none of which shows a shape, reach {interval(row)}"
+    text = f"Grey values, border and sizes of file and frame, none of which shows a shape, reach a val AUC of {interval(row)}"
     better = row["ci_low"] > 0.5
     follows = "; part of this may be disease." if better else ", indistinguishable from chance."
     return {

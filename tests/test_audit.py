@@ -547,7 +547,7 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
         (
             "summary",
             "undecided",
-            "whether it reaches 80% of the AUC above chance is undecided",
+            "whether this is at least 80% of the AUC above chance is undecided",
             {"changed": not_flagged(0.8, 0.7, ratio=0.78)},
         ),
         ("summary", "not defined", "too poorly on whole images for an audit", {"changed": UNDEFINED}),

@@ -1143,6 +1143,7 @@ def scenarios():
         interval(tables, "evaluate/external_metrics", 0.01, 0.1, 0.05, ends, model="baseline")
         interval(tables, "evaluate/external_metrics", -0.1, 0.1, 0, ends, model="transfer")
         change(tables, "data/external_summary", "dropped", 0)
+        change(tables, "explore/mean_images", "ratio", 3.1, second="test")
 
     def baseline_lower(tables):
         ends = ("difference_ci_low", "difference_ci_high")
@@ -1247,12 +1248,12 @@ def is_text(node):
             r"it ends a run after \num{5} epochs without a lower val cross-entropy, or after \num{30} epochs, "
             "and restores the best epoch's weights",
             "in every run that continued it is wider at the end",
-            r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end), no clear",
+            r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end), which is not",
             "no marked overfitting remains",
             "early stopping, not the limit of epochs, ended every such run",
             "weighted by class, by adam",
             "no alternative is significantly better, so the reference is kept",
-            r"the initial run has \num{0.900} at its best epoch, with one seed, lower than every run of the selected",
+            r"the initial run has a val auc of \num{0.900} at its best epoch, with one seed, lower than every run of the selected",
             "it was still falling when",
             "none diverged",
             r"from \num{3} seeds",
@@ -1277,7 +1278,7 @@ def is_text(node):
             r"neither reaches \num{0.99} in most runs",
             r"is \num{0.010} to \num{0.030} for the head and \num{0.010} to \num{0.030} for the baseline; as "
             "these ranges overlap",
-            r"greater learning rates fail; the last attempt is kept: from a learning rate of \num{6e-6}",
+            r"every larger learning rate tried fails; the last attempt is kept: starting at a learning rate of \num{6e-6}",
             r"trained at \num{9.4e-5}, more than ten times as much",
             r"a difference of \num{0.008} (\num{0.002} to \num{0.015}) by a bootstrap over val images",
             "fine-tuning ranks them better",
@@ -1289,7 +1290,7 @@ def is_text(node):
             r"ahead with \num{134}, \num{268}, \num{672} and \num{1344} images; with the other numbers",
             r"with \num{1344} images its mean is at least what the baseline's is with \num{2688}",
             "an epoch of the final run is faster for the head than for the baseline",
-            "less training time, including features and both runs of fine-tuning",
+            "less training time, including features and fine-tuning",
             "more than ten times the parameters",
             "and predicts more slowly",
             r"features (s) & -- & \plain{\num{2.3e+02}} \\",
@@ -1306,21 +1307,21 @@ def is_text(node):
             r"on validation predictions of train-only models (baseline: mean over \num{3} runs). this criterion",
             r"and a specificity of \num{0.93} (baseline, mean over \num{3} runs), and",
             r"\num{0.93} (transfer model).",
-            r"are fitted on \num{2688} training images and selected on \num{576} validation images; the final "
+            r"candidate configurations are trained on \num{2688} training images and selected on \num{576} validation images; the final "
             "models are retrained on both",
-            r"with sides of 224 pixels an image takes \num{65536} bytes in single precision and an epoch of these runs "
-            r"at least \num{13} seconds, 64 pixels \num{65536} and \num{2.2} (",
+            r"with sides of 224 pixels and 64 pixels an image takes \num{65536} and \num{65536} bytes in single precision, "
+            r"and an epoch of these runs takes at least \num{13} and \num{2.2} seconds, respectively (",
             r"adam \num{0.003}, sgd \num{0.03}, rmsprop \num{0.001})",
             "the backbone is then unfrozen, but for",
             "the transfer model (",
-            r"from that of the baseline by \num{0.020} (\num{0.010} to \num{0.030}): it ranks the images better",
+            r"is \num{0.020} (\num{0.010} to \num{0.030}): the transfer model ranks the images better",
             "from here on the transfer model is the fine-tuned one",
             "the cross-entropy on the fixed training subset after its intercept is refitted",
             r"is above its start after epoch \num{1}, most at epoch \num{1} (\num{0.140}), within the limit",
             r"has a slope of \num{0.80} (\num{0.70} to \num{0.90}), too extreme probabilities, an intercept of "
             r"\num{-1.1} (\num{-1.3} to \num{-0.9}), too high on average, and a calibration error of \num{0.040}, "
             r"above the limit of \num{0.030}. the correction (slope \num{0.80}, intercept \num{-1.10}) lowers the "
-            r"error to \num{0.020}; the brier score improves (by \num{-0.005} (\num{-0.009} to \num{-0.002})).",
+            r"error to \num{0.020}; the brier score improves (a change of \num{-0.005} (\num{-0.009} to \num{-0.002})).",
             r"in the validation set, \qty{25}{\percent}. predictions use the uncorrected logit; "
             "as both slopes are positive, the correction changes neither a prediction nor an auc.",
             "an image is predicted positive from a corrected probability of",
@@ -1359,7 +1360,7 @@ def is_text(node):
             "a row without images",
             "such shortcuts could produce a high auc",
             r"with \num{3} seeds",
-            r"on controls that lack information needed for a diagnosis (\cref{fig:controls}): images with the "
+            r"on controls that remove part of the information (\cref{fig:controls}): images with the "
             "lungs blanked, only the lungs",
             "only the outline of the lungs. the lungs are those of the masks",
             r"on whole images of \num{64} by \num{64} pixels",
@@ -1377,12 +1378,12 @@ def is_text(node):
             r"(\num{1.1} to \num{1.5}), too moderate probabilities, an intercept of \num{0.3} (\num{0.1} to "
             r"\num{0.5}), too low on average, and a calibration error of \num{0.020}, within the limit of \num{0.030}. "
             r"the correction (slope \num{0.80}, no intercept) raises the error to \num{0.027}; the brier score "
-            "worsens (by",
+            "worsens (a change of",
             "images with the central region blanked, only the central region, only the border, and a thumbnail. "
             "the data has no lung masks; a central region",
             "images with the central region blanked still contain parts of the lungs",
             "a high $s$ of the thumbnail, the central region or the grey values",
-            "it ranks them worse",
+            "the transfer model ranks them worse",
             "the transfer model is less accurate. it loses both",
             "the data has no lung masks; a central region of the film",
             "the central region contains",
@@ -1402,7 +1403,7 @@ def is_text(node):
             r"\num{2} tests find a significant but negligible difference. the classifier separates train from "
             r"val with an auc of \num{0.52} (\num{0.48} to \num{0.56}). the classifier separates train from test",
             "no single cue separates the classes detectably; the highest auc, of contrast",
-            "image quality offers no shortcut",
+            "which is indistinguishable from chance",
             "although a smaller size is significantly better in it",
             r"the train auc of the reference is lower as well, \num{0.950} against \num{0.990} at least",
             "these results contradict each other",
@@ -1421,14 +1422,14 @@ def is_text(node):
             "the selected configuration uses sgd instead",
             "only the threshold compensates for their unequal shares",
             "its cross-entropy on a fixed subset of the fitted images is",
-            r"\num{2} finished and the others diverged",
+            r"\num{2} of them finished; the rest diverged",
             r"together for as many epochs: \num{1} epoch, without early stopping",
             "does not give identical outputs",
             "without a dense layer, form the head",
             "no other head was tried",
-            "as its features are pre-trained, and ends lower",
+            "the transfer model starts lower and ends lower",
             "neither model reaches any level",
-            "the first attempt is kept, so that greater rates were not tried: from",
+            "the first attempt is kept, so larger learning rates were not tested: starting",
             "and is never above its start",
             "more than a hundred times as much",
             "fine-tuning ranks them worse",
@@ -1510,7 +1511,7 @@ def is_text(node):
             "still uses the reference; a search that includes the better alternative",
             "a search that includes the better one",
             "is below chance, which indicates a fault",
-            "the transfer model starts lower, as its features are pre-trained, but the baseline",
+            "the transfer model starts lower, but the baseline",
             r"only the baseline reaches a level of \cref{tab:epochs} in most of its runs, up to a val auc of "
             r"\num{0.98}",
             "the difference is not significant",
@@ -1546,7 +1547,7 @@ def is_text(node):
             r"an image is predicted positive from a logit of \num{0.93}",
             r"has no finite slope, as its logits separate the classes, an intercept of \num{0.0} (\num{-0.2} to "
             r"\num{0.2}), and a calibration error",
-            r"leaves the error as it is; the brier score does not change detectably (by \num{0.000}",
+            r"leaves the error as it is; the brier score does not change detectably (a change of \num{0.000}",
             r"validation set, \qty{25}{\percent}. predictions use the uncorrected logit. reliability",
             r"on test the specificity of the baseline is significantly lower, a difference of \num{-0.04} "
             r"(\num{-0.06} to \num{-0.02}). the threshold",
@@ -1573,16 +1574,17 @@ def is_text(node):
             r"after the test set (\num{2} evaluations in all)",
             r"contains \num{100} covid-19 and \num{200} normal images; \num{3} copies of images in the archive "
             "were removed",
-            r"of the transfer model differs from that on the test set by \num{-0.15} (\num{-0.20} to "
-            r"\num{-0.10}): part",
+            r"of the transfer model from the test set is \num{-0.15} (\num{-0.20} to \num{-0.10}): the "
+            "transfer model ranks the external images worse",
             r"& sensitivity & \num{0.80} (\num{0.75} to \num{0.85}) & \num{-0.15} (",
         ],
         "external, no harder": [
             "it shares no image with the archive",
             "a significant but negligible difference",
+            "except for the mean images, yes, as far as these tests show",
             "the auc of the transfer model is significantly lower on the test set",
-            r"of the baseline differs from that on the test set by \num{0.05} (\num{0.01} to \num{0.10}): it "
-            "ranks",
+            r"of the baseline from the test set is \num{0.05} (\num{0.01} to \num{0.10}): the baseline "
+            "ranks the external images better",
             r"(\num{-0.10} to \num{0.10}): no detectable difference",
             "not significantly lower than on the test set for either.",
             "no auc is significantly lower on the external set",
