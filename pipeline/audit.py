@@ -30,10 +30,10 @@ from pipeline.statistics import intervals, metrics, shortcuts
 CONTROLS = {
     "whole": "whole image",
     "inside_blanked": "{region} blanked",
-    "inside_alone": "{region} alone",
-    "border_alone": "border alone",
+    "inside_alone": "{region} only",
+    "border_alone": "border only",
     "thumbnail": "thumbnail",
-    "outline": "outline of the lungs alone",
+    "outline": "outline of the lungs only",
     "no_places": "grey values and file",
 }
 # These see nothing inside the lungs, or the central region. Grey values take in the lungs, which disease brightens.

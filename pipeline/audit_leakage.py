@@ -61,7 +61,7 @@ def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, t
         {
             "code": "L3.3",
             "type": "sampling bias of the test set",
-            "answer": "open: test comes from the archive that train comes from",
+            "answer": "open: test and train come from the same archive",
             "how": UNKNOWN,
             "evidence": covid_share(images),
         },
@@ -74,7 +74,7 @@ def seen_once(images, ledger):
     """Whether there is a test split that each final model predicts once."""
     count, looks = int((images["split"] == "test").sum()), ledger["model"].value_counts().to_dict()
     once = looks == dict.fromkeys(MODELS, 1)
-    seen = "each final model predicts once" if once else "a final model predicts more or less than once"
+    seen = "each final model predicts once" if once else "a final model predicts more than once or not at all"
     told = ", ".join(f"{model} {looks.get(model, 0)}" for model in MODELS)
     return {
         "answer": f"{'absent' if once else 'present'}: there are {count} test images, which {seen}",
@@ -105,7 +105,7 @@ def features(controls):
     tested = controls[free & controls["ratio"].notna()]
     flagged = tested[tested["flagged"]]
     if tested.empty:
-        answer, how = "open: the whole image itself tells the classes apart too poorly", UNKNOWN
+        answer, how = "open: whole images separate the classes too poorly", UNKNOWN
     elif flagged.empty:
         answer, how = "not found: no control without the anatomy is shown to reach the limit", TESTED
     else:

@@ -64,7 +64,7 @@ def outside(controls):
     text = f"A network trained without the {row['region']} reaches a val AUC of {interval(row)}"
     if row["status"] != "defined":
         verdict = "not defined"
-        follows = "; whole images, too, separate the classes too poorly for a comparison."
+        follows = "; whole images also separate the classes too poorly for a comparison."
     elif row["flagged"]:
         verdict, follows = "enough", f", {row['ratio']:.0%} of the whole image's AUC above chance."
     elif row["ci_low"] > 0.5:
@@ -81,7 +81,10 @@ def outside(controls):
 def no_places(controls):
     """What features without positions reach."""
     row = controls.loc["no_places"]
-    text = f"Grey values, border and sizes of file and frame, none of which shows a shape, reach a val AUC of {interval(row)}"
+    text = (
+        "Grey values, border and sizes of file and frame, none of which shows a shape, reach a val AUC of "
+        f"{interval(row)}"
+    )
     better = row["ci_low"] > 0.5
     follows = "; part of this may be disease." if better else ", indistinguishable from chance."
     return {

@@ -101,7 +101,7 @@ def test_a_label_in_the_lungs_alone_is_flagged_by_no_control_that_is_blind_to_th
     assert not table.loc[table["blind"], "flagged"].any()
     assert table.index[table["blind"]].tolist() == ["inside_blanked", "border_alone", "outline"]
     assert table.loc["inside_alone", "flagged"] and table.loc["thumbnail", "flagged"], "neither is blind to the lungs"
-    assert (table["region"] == "lungs").all() and table.loc["inside_alone", "name"] == "lungs alone"
+    assert (table["region"] == "lungs").all() and table.loc["inside_alone", "name"] == "lungs only"
     assert table.loc["outline", "value"] == 0.5, "all outlines are alike"
 
 
@@ -399,7 +399,7 @@ def test_all_eight_types_are_answered_with_how_it_is_known(tmp_path):
         table.loc["L1.4", "answer"].startswith("absent: ")
         and "1 near pairs of 4 images" in table.loc["L1.4", "evidence"]
     )
-    assert table.loc["L2", "answer"] == "present, enough for a high score: border alone"
+    assert table.loc["L2", "answer"] == "present, enough for a high score: border only"
     assert table.loc["L3.2", "answer"] == "open: the films name no patients"
     assert table.notna().all(axis=None)
 

@@ -304,7 +304,7 @@ def made_up():
              "flagged": bool(ratio) and ratio - 0.04 > 0.8, "flag": 0.8, "least_auc": 0.6, "pixels": 64}
             for control, name, blind, value, ratio in (
                 ("whole", "whole image", False, 0.97, ""), ("inside_blanked", "lungs blanked", True, 0.94, 0.93),
-                ("inside_alone", "lungs alone", False, 0.92, 0.89), ("outline", "outline alone", True, 0.7, 0.43),
+                ("inside_alone", "lungs only", False, 0.92, 0.89), ("outline", "outline only", True, 0.7, 0.43),
             )
         ],
         "audit/counterfactuals": [
@@ -1237,8 +1237,8 @@ def is_text(node):
             "their final range: the selected learning rate (low), the best trial's dropout rate (low). a better "
             "value may",
             r"\texttt{range}.",
-            r"the largest importance is that of learning rate, \num{0.70} on average; the middle nine tenths of the "
-            r"resamples run from \num{0.50} to \num{0.90}; no other range overlaps",
+            r"the largest importance is that of the learning rate, \num{0.70} on average; the middle nine tenths of "
+            r"the resamples run from \num{0.50} to \num{0.90}; no other range overlaps",
             "an exponential moving average of the weights over about an epoch",
             r"after \num{12} epochs at most",
             r"selection seeds, for \num{30} epochs at most",
@@ -1248,12 +1248,14 @@ def is_text(node):
             r"it ends a run after \num{5} epochs without a lower val cross-entropy, or after \num{30} epochs, "
             "and restores the best epoch's weights",
             "in every run that continued it is wider at the end",
-            r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end), which is not",
+            r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end), which is "
+            "not",
             "no marked overfitting remains",
             "early stopping, not the limit of epochs, ended every such run",
             "weighted by class, by adam",
             "no alternative is significantly better, so the reference is kept",
-            r"the initial run has a val auc of \num{0.900} at its best epoch, with one seed, lower than every run of the selected",
+            r"the initial run has a val auc of \num{0.900} at its best epoch, with one seed, lower than every run of "
+            "the selected",
             "it was still falling when",
             "none diverged",
             r"from \num{3} seeds",
@@ -1261,8 +1263,8 @@ def is_text(node):
             r"\num{-0.002} (\num{-0.006} to \num{0.002}) with no dense layer, not significant;",
             r"to \num{0.003}) with \num{16} units, not significant;",
             "with 256 and 128 units, not significant.",
-            r"no smaller one is significantly worse: no dense layer (\num{2049} parameters in place of \num{131201}) "
-            "would not be significantly worse",
+            r"no smaller one is significantly worse; the smallest has no dense layer (\num{2049} parameters in place "
+            r"of \num{131201}).",
             "confidence they hold for all variants of a study at once",
             r"we downsample to \num{128} by \num{128} pixels, which the study leaves out, a compromise between time "
             "and detail, set before the study.",
@@ -1278,16 +1280,17 @@ def is_text(node):
             r"neither reaches \num{0.99} in most runs",
             r"is \num{0.010} to \num{0.030} for the head and \num{0.010} to \num{0.030} for the baseline; as "
             "these ranges overlap",
-            r"every larger learning rate tried fails; the last attempt is kept: starting at a learning rate of \num{6e-6}",
-            r"trained at \num{9.4e-5}, more than ten times as much",
+            r"every larger learning rate tried fails; the last attempt is kept: starting at a learning rate of "
+            r"\num{6e-6}",
+            r"trained at \num{9.4e-5}, more than ten times this rate",
             r"a difference of \num{0.008} (\num{0.002} to \num{0.015}) by a bootstrap over val images",
             "fine-tuning ranks them better",
             r"on val falls from \num{0.160} to \num{0.130}.",
-            r"of the fine-tuned model, \num{0.986}, is above that of every held-out run of the baseline "
+            r"of the fine-tuned model, \num{0.986}, is above that of every train-only run of the baseline "
             r"(\num{0.910} to \num{0.930})",
             r"(\num{0.02} to \num{0.06}) with \num{1344} and \num{0.01} "
             r"(\num{-0.01} to \num{0.03}) with \num{2688} images.",
-            r"ahead with \num{134}, \num{268}, \num{672} and \num{1344} images; with the other numbers",
+            r"higher with \num{134}, \num{268}, \num{672} and \num{1344} images; with the other numbers",
             r"with \num{1344} images its mean is at least what the baseline's is with \num{2688}",
             "an epoch of the final run is faster for the head than for the baseline",
             "less training time, including features and fine-tuning",
@@ -1307,24 +1310,26 @@ def is_text(node):
             r"on validation predictions of train-only models (baseline: mean over \num{3} runs). this criterion",
             r"and a specificity of \num{0.93} (baseline, mean over \num{3} runs), and",
             r"\num{0.93} (transfer model).",
-            r"candidate configurations are trained on \num{2688} training images and selected on \num{576} validation images; the final "
-            "models are retrained on both",
-            r"with sides of 224 pixels and 64 pixels an image takes \num{65536} and \num{65536} bytes in single precision, "
-            r"and an epoch of these runs takes at least \num{13} and \num{2.2} seconds, respectively (",
+            r"candidate configurations are trained on \num{2688} training images and selected on \num{576} validation "
+            "images; the final models are retrained on both",
+            r"with sides of 224 pixels and 64 pixels an image takes \num{65536} and \num{65536} bytes in single "
+            r"precision, and an epoch of these runs takes at least \num{13} and \num{2.2} seconds, respectively (",
             r"adam \num{0.003}, sgd \num{0.03}, rmsprop \num{0.001})",
-            "the backbone is then unfrozen, but for",
+            "the backbone is then unfrozen, except for",
             "the transfer model (",
             r"is \num{0.020} (\num{0.010} to \num{0.030}): the transfer model ranks the images better",
             "from here on the transfer model is the fine-tuned one",
             "the cross-entropy on the fixed training subset after its intercept is refitted",
             r"is above its start after epoch \num{1}, most at epoch \num{1} (\num{0.140}), within the limit",
-            r"has a slope of \num{0.80} (\num{0.70} to \num{0.90}), too extreme probabilities, an intercept of "
-            r"\num{-1.1} (\num{-1.3} to \num{-0.9}), too high on average, and a calibration error of \num{0.040}, "
-            r"above the limit of \num{0.030}. the correction (slope \num{0.80}, intercept \num{-1.10}) lowers the "
-            r"error to \num{0.020}; the brier score improves (a change of \num{-0.005} (\num{-0.009} to \num{-0.002})).",
+            r"has a slope of \num{0.80} (\num{0.70} to \num{0.90}), so probabilities are too extreme, an intercept of "
+            r"\num{-1.1} (\num{-1.3} to \num{-0.9}), so probabilities are too high on average, and a calibration "
+            r"error of \num{0.040}, above the limit of \num{0.030}. the correction (slope \num{0.80}, intercept "
+            r"\num{-1.10}) lowers the "
+            r"error to \num{0.020}; the brier score improves (a change of \num{-0.005} (\num{-0.009} to "
+            r"\num{-0.002})).",
             r"in the validation set, \qty{25}{\percent}. predictions use the uncorrected logit; "
             "as both slopes are positive, the correction changes neither a prediction nor an auc.",
-            "an image is predicted positive from a corrected probability of",
+            "an image is predicted positive at or above a corrected probability of",
             r"only the transfer model classifies \num{19} correctly, and only the baseline \num{4} ($p$ = "
             r"\num{0.001}): the transfer model is more accurate. it gains both",
             r"\num{0.985} on val, the mean of \num{3} seeds, a difference of \num{-0.005}",
@@ -1353,8 +1358,8 @@ def is_text(node):
             "second, we would crop all films to the chest, at one scale, and blank markers, because cropping "
             r"it, which also changes the scale, flips \qty{27}{\percent} of the explained model's predictions on "
             r"covid-19 and \qty{27}{\percent} on normal",
-            r"cropping the border flips \qty{27}{\percent} of the predictions on covid-19 and \qty{27}{\percent} "
-            r"on normal images of val (\cref{tab:counterfactuals}). cropping also changes",
+            r"cropping the border flips \qty{27}{\percent} of the explained model's predictions on covid-19 and "
+            r"\qty{27}{\percent} on normal images of val (\cref{tab:counterfactuals}). cropping also changes",
             r"neither class is misclassified detectably more often (sensitivity \num{0.980} (\num{0.960} to "
             r"\num{0.990}), specificity",
             "a row without images",
@@ -1375,9 +1380,10 @@ def is_text(node):
         ],
         "alike": [
             "the classes are nearly balanced",
-            r"(\num{1.1} to \num{1.5}), too moderate probabilities, an intercept of \num{0.3} (\num{0.1} to "
-            r"\num{0.5}), too low on average, and a calibration error of \num{0.020}, within the limit of \num{0.030}. "
-            r"the correction (slope \num{0.80}, no intercept) raises the error to \num{0.027}; the brier score "
+            r"(\num{1.1} to \num{1.5}), so probabilities are too moderate, an intercept of \num{0.3} (\num{0.1} to "
+            r"\num{0.5}), so probabilities are too low on average, and a calibration error of \num{0.020}, within the "
+            r"limit of \num{0.030}. the correction (slope \num{0.80}, no intercept) raises the error to \num{0.027}; "
+            "the brier score "
             "worsens (a change of",
             "images with the central region blanked, only the central region, only the border, and a thumbnail. "
             "the data has no lung masks; a central region",
@@ -1396,8 +1402,8 @@ def is_text(node):
             "only the maps of the transfer model are shown to mark what matters to the prediction",
             "this suggests a bias of the data, such as markers",
             "a map cell is wider than the border",
-            r"because the border gets more heat than uniform heat would give it (\cref{tab:heat}). next come",
-            "next come covid-19 films like those that are missed",
+            r"because the border gets more heat than uniform heat would give it (\cref{tab:heat}). the next priority",
+            "the next priority is covid-19 films like those that are missed",
             "grad-cam thus shows where",
             "differ little in mean brightness",
             r"\num{2} tests find a significant but negligible difference. the classifier separates train from "
@@ -1431,13 +1437,13 @@ def is_text(node):
             "neither model reaches any level",
             "the first attempt is kept, so larger learning rates were not tested: starting",
             "and is never above its start",
-            "more than a hundred times as much",
+            "more than a hundred times this rate",
             "fine-tuning ranks them worse",
             "after, does not fall",
-            r"is below that of every held-out run of the baseline (\num{0.910})",
+            r"is below that of every train-only run of the baseline (\num{0.910})",
             r"and \num{0.01} (\num{-0.01} to \num{0.03}) with \num{2688} images.",
             "with no number of images is the difference significant",
-            "with no smaller share does its mean reach",
+            "at no smaller share does its mean reach",
             "even with stored features",
             "even without fine-tuning",
             "it has no more parameters and predicts no more slowly",
@@ -1448,7 +1454,7 @@ def is_text(node):
         ],
         "poor": [
             "are not divided uniformly",
-            r"here $s$ is not defined, because the auc of the whole image is not certainly above \num{0.6}",
+            r"here $s$ is not defined, because the interval of the whole image's auc is not entirely above \num{0.6}",
             "the images differ in size",
             r"no: \num{11} tests find a relevant difference",
             "which is beyond its variation",
@@ -1458,10 +1464,10 @@ def is_text(node):
             r"by at most \qty{30}{\percent} of its total decrease (uneven)",
             "between val and train in some runs only",
             "in this study, fixed and per-image statistics perform worse than global ones.",
-            r"the gap to train narrows, where the auc falls from \num{0.990} to \num{0.960}",
+            r"the gap between train and val narrows: the train auc falls from \num{0.990} to \num{0.960}",
             r"a difference of \num{-0.010} (\num{-0.019} to \num{-0.001}), significant",
             "these results speak against it",
-            "one trained without augmentation comes next",
+            "the next step is a head trained without augmentation",
             "these are bounds that the search cannot extend",
             "the forest predicts no better than the mean",
             "which also has the highest mean",
@@ -1469,12 +1475,12 @@ def is_text(node):
             "the focal loss",
             r"epoch \num{5} it jumps to \num{0.400}, with a sensitivity of \num{0.59} and a specificity of \num{1.00}",
             "no attempt, down to a learning rate",
-            "and some smaller ones are worse; but no dense layer",
+            "some smaller ones are worse; the smallest head that is not significantly worse has no dense layer",
             r"\num{2} dense layers, dropout and one output unit",
             r"only the transfer model reaches a level of \cref{tab:epochs} in most of its runs, up to a val auc "
             r"of \num{0.98}",
             "of the model that remains",
-            r"it is significantly behind with \num{134} images; with the other numbers",
+            r"it is significantly lower with \num{134} images; with the other numbers",
             "every earlier cut is significantly worse",
             "not significant, so whether more images would help is open",
             "up to its final run the transfer model takes less training time",
@@ -1507,7 +1513,7 @@ def is_text(node):
             "wider than in any of these",
             "a difference that a random division can produce",
             "the frozen backbone does not reduce overfitting",
-            "includes zero, so which hyperparameter matters",
+            "includes zero, so the most important",
             "still uses the reference; a search that includes the better alternative",
             "a search that includes the better one",
             "is below chance, which indicates a fault",
@@ -1523,7 +1529,7 @@ def is_text(node):
             "an improvement by the search is not shown",
             r"does not differ detectably from that of correct predictions of normal: \num{0.00} (\num{-0.02} to",
             "grad-cam thus does not explain the errors.",
-            "next come normal films like the false alarms",
+            "the next priority is normal films like the false alarms",
         ],
         "few maps": [
             "there are too few maps of true covid-19 images to locate their heat. there are too few maps to "
@@ -1534,17 +1540,17 @@ def is_text(node):
             r"their heat in the lungs and \qty{20}{\percent} on the border, correct predictions of normal "
             r"\qty{45}{\percent} and \qty{20}{\percent}. the most confident missed case",
             "single maps are examples and do not explain the errors.",
-            "not certainly below one half, so the maps are not shown to depend on what was learned",
+            "not shown to be below one half, so the maps are not shown to depend on what was learned",
             r"no faster for the transfer model (\num{0.12} (\num{-0.10} to \num{0.10}), \cref{fig:deletion}): "
             "the maps are not shown to mark what matters to the prediction",
             r"\num{4} test images have a copy in the test set",
-            "two checks explain the more probable class",
+            "two checks use maps of the more probable class",
             "after that epoch it rises little on val, but",
             "the auc of the baseline is significantly lower on the test set",
             "poor inspiration cause them too. the data set is small",
         ],
         "gained specificity": [
-            r"an image is predicted positive from a logit of \num{0.93}",
+            r"an image is predicted positive at or above a logit of \num{0.93}",
             r"has no finite slope, as its logits separate the classes, an intercept of \num{0.0} (\num{-0.2} to "
             r"\num{0.2}), and a calibration error",
             r"leaves the error as it is; the brier score does not change detectably (a change of \num{0.000}",
@@ -1561,12 +1567,13 @@ def is_text(node):
             r"\num{0.95} in fewer epochs than the baseline, \num{0.90} in as many (medians",
             r"only the transfer model reaches \num{0.98}",
             "and a lower one with others",
-            r"ahead with \num{134} images and behind with \num{2688} images; with the other numbers",
+            r"higher with \num{134} images and lower with \num{2688} images; with the other numbers",
             "later epochs did not reduce it further",
-            r"and a dense layer is needed; but \num{16} units (\num{32801} parameters in place of \num{131201})",
+            r"and a dense layer is needed; the smallest head that is not significantly worse has \num{16} units "
+            r"(\num{32801} parameters in place of \num{131201}).",
         ],
         "undecided": [
-            r"the backbone is then unfrozen from its layer \texttt{conv4\_block1\_preact\_bn} on, but for",
+            r"the backbone is then unfrozen from its layer \texttt{conv4\_block1\_preact\_bn} on, except for",
             r"we prefer the baseline, which is smaller (\cref{tab:costs}).",
             "no change of sensitivity or specificity is significant by the exact test",
         ],
@@ -1615,9 +1622,9 @@ def is_text(node):
             "narrower than in any of these: tuning has not reduced it",
             r"only the baseline reaches \num{0.98}",
             "overfits less",
-            "not even ten times as much",
-            "lies among those of the baseline's held-out runs",
-            r"it is significantly ahead with \num{268}, \num{672}, \num{1344} and \num{2688} images; with the other",
+            "at most ten times this rate",
+            "is within the range of the baseline's train-only runs",
+            r"it is significantly higher with \num{268}, \num{672}, \num{1344} and \num{2688} images; with the other",
             "a deeper cut, the only kind tried, is not significantly better",
             "it gains sensitivity at the cost of specificity",
         ],

@@ -29,7 +29,7 @@ def finetune(attempts: Path, heldout: Path, out: Path):
         below.set_ylabel(label)
         below.set_xlabel("epoch")
         below.xaxis.get_major_locator().set_params(integer=True)
-    for (left, right), title in zip(axes, ("fitted on train and val", "fitted on train alone"), strict=True):
+    for (left, right), title in zip(axes, ("fitted on train and val", "fitted on train only"), strict=True):
         left.set_title(title, loc="left")
         # Above the panel: inside, attempts that fail may lie anywhere.
         right.legend(loc="lower right", bbox_to_anchor=(1.03, 0.98), ncols=9, columnspacing=1, handlelength=1.2)

@@ -102,7 +102,7 @@ def draw_deletion(tables, file):
         axis.set(xlabel="share of pixels blanked", ylim=(0, 1.02), xticks=[0, 0.5, 1])
         axis.set_title(MODEL_NAMES[model])
         axis.legend(loc="best")
-    axes[0].set_ylabel("probability of the verdict")
+    axes[0].set_ylabel("probability of the predicted class")
     save(drawing, file)
 
 
