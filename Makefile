@@ -42,7 +42,7 @@ help: ## this list
 	@echo 'Variables of make report:'
 	@sed -n 's/^#   /  /p' Makefile
 
-setup: .venv/.ready ## the environment .venv alone; what follows makes it too
+setup: .venv/.ready ## only the environment .venv (the targets below also create it)
 
 report: config cores tex .venv/.ready ## the article from real images, e.g. make report DATA=path/to/covid_xray.zip
 	$(if $(CONFIG),@$(python) -m workflow.settings $(CONFIG))
@@ -78,7 +78,7 @@ lock: ## requirements.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --quiet --group dev --universal --python-version 3.12 --generate-hashes \
 	  --no-header --no-emit-index-url --output-file requirements.txt
 
-# Written last: an environment without it is half made, and made anew.
+# Written last: an environment without it is incomplete, and is recreated.
 .venv/.ready: requirements.txt
 	@sh workflow/setup.sh python
 	@touch $@

@@ -86,7 +86,7 @@ def _of_system(error):
         place = error.filename or min(folders, key=lambda folder: shutil.disk_usage(folder).free)
         return f"{place}: the disk is full; free some space and run the same command again, which keeps finished jobs"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
-        return f"{error.filename}: {error.strerror}; expected a place with the right to read and write"
+        return f"{error.filename}: {error.strerror}; expected read and write permission"
     return None
 
 

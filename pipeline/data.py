@@ -104,7 +104,7 @@ def check_size(archive, table):
         raise InputError(
             f"{archive}: too few images, {', '.join(few)} (copies count once); expected at least {LEAST} in each "
             f"split, and in it {LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or "
-            "take larger counts where dataset.draw is set"
+            "increase the counts in dataset.draw if it is set"
         )
 
 
@@ -122,7 +122,7 @@ def _draw(table, counts, seed):
             wanted = max(2, round(counts[split] * len(pool) / len(train)))
             if len(places) < wanted:
                 raise InputError(
-                    f"dataset.draw: {split} wants {wanted} more {label} images, but the archive's train split has only "
+                    f"dataset.draw: {split} needs {wanted} more {label} images, but the archive's train split has only "
                     f"{len(places)} left; lower the counts in dataset.draw"
                 )
             drawn.append(table.loc[places[:wanted]].assign(split=split))
@@ -370,7 +370,7 @@ def check_phantoms(archive, files, rows, demo):
     if phantoms and not demo:
         raise InputError(
             f"{archive}: {len(phantoms)} images are generated phantoms (the first: {phantoms[0]}); "
-            "they are for `make demo` alone: name an archive of real X-rays in dataset.path"
+            "they are only for `make demo`: name an archive of real X-rays in dataset.path"
         )
     if demo and len(phantoms) < len(rows):
         raise InputError(

@@ -29,7 +29,7 @@ def data_check(index: Path, settings: dict):
             found, of = round(share * counts[label]), counts[label]
             if found < LEAST:
                 enough = math.ceil(100 * (LEAST - 0.5) / of) / 100
-                fix = f"set ablate.shares to {enough:g} and more" if of >= LEAST else "add images"
+                fix = f"use only ablate.shares of at least {enough:g}" if of >= LEAST else "add images"
                 raise InputError(
                     f"ablate.shares: {share:g} of train has {found} of its {of} {label} images; expected at least "
                     f"{LEAST} of each class; {fix}"

@@ -298,7 +298,7 @@ def test_shares_that_hold_next_to_nothing_of_a_class_are_refused(tmp_path):
     pd.DataFrame({"label": ["normal"] * 951 + ["covid"] * 45}).to_csv(tmp_path / "index.csv", index=False)
     with pytest.raises(InputError, match=r"ablate\.shares: 0\.05 of train has 2 of its 45 covid images") as caught:
         data_check(tmp_path / "index.csv", {"ablate": {"shares": [1, 0.1, 0.05]}})
-    assert "at least 4 of each class; set ablate.shares to 0.08 and more" in str(caught.value)
+    assert "at least 4 of each class; use only ablate.shares of at least 0.08" in str(caught.value)
     data_check(tmp_path / "index.csv", {"ablate": {"shares": [0.08, 1]}})
     pd.DataFrame({"label": ["normal"] * 9 + ["covid"] * 3}).to_csv(tmp_path / "index.csv", index=False)
     with pytest.raises(InputError, match="1 of train has 3 of its 3 covid images.*add images"):
@@ -444,7 +444,7 @@ def encrypted(path):
             lambda contents: dict.fromkeys(contents, bytes(128) + b"DICM"),
             "a DICOM file (convert it to PNG, 8 or 16 bits)",
         ),
-        (lambda contents: contents, "encrypted (make the archive again without a password)"),
+        (lambda contents: contents, "encrypted (recreate the archive without a password)"),
     ],
 )
 def test_one_cause_is_one_line_with_the_number_and_three_examples(contents, tmp_path, spoilt, cause):

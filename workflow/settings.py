@@ -268,7 +268,7 @@ def _dimension_lines(dimension, definition):
             yield f"{part}: found {values}; expected ends above 0 (or scale: linear)"
     values, bounds = dimension["range"], dimension.get("bounds")
     if scale == "list" and values not in (bounds[first:][: len(values)] for first in range(len(bounds))):
-        yield f"bounds: found {bounds}; expected a list in which the range {values} stands, without gaps"
+        yield f"bounds: found {bounds}; expected a list that contains the range {values} without gaps"
     if scale in ("linear", "log") and not bounds[0] <= values[0] < values[1] <= bounds[1]:
         yield f"bounds: found {bounds}; expected limits around the range {values}"
 

@@ -127,7 +127,7 @@ class Zip:
         if info is None:
             raise ReadError("a link to a file that the archive does not have")
         if info.flag_bits & ENCRYPTED:
-            raise ReadError("encrypted (make the archive again without a password)")
+            raise ReadError("encrypted (recreate the archive without a password)")
         try:
             return self._zip.read(info)
         except NotImplementedError:
@@ -212,7 +212,7 @@ def open_source(path):
         with open(path, "rb") as file:
             head = file.read(kinds.HEAD)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected an archive that can be read: change its rights") from None
+        raise InputError(f"{path}: {error.strerror}; expected read permission: change its permissions") from None
     if part := _part(path, head):
         raise InputError(
             f"{path}: {part} of an archive in several parts; expected a whole one: unpack it and name the folder, or "
@@ -310,7 +310,7 @@ def _with_links(path, infos, links):
         for folder in folders:
             node = node.setdefault(folder, {}) if isinstance(node, dict) else node
         if not isinstance(node, dict) or last in node:
-            raise InputError(f"{path}: a file or link and a folder have one name: {name!r}; make the archive again")
+            raise InputError(f"{path}: a file or link and a folder have the same name: {name!r}; recreate the archive")
         node[last] = links.get(name, name)
 
     def find(target, left=LINKS_FOLLOWED):
@@ -339,7 +339,7 @@ def _refuse_names(path, names):
         if name.is_absolute() or ".." in name.parts or name.parts and name.parts[0].endswith(":"):
             raise InputError(
                 f"{path}: member {given!r} has an absolute name or one with '..'; "
-                "such an archive is refused: make it anew from the folder with the images"
+                "such an archive is refused: recreate it from the folder with the images"
             )
     _refuse_twice(path, names)
 
@@ -347,7 +347,9 @@ def _refuse_names(path, names):
 def _refuse_twice(path, names):
     twice = [name for name, times in Counter(str(PurePosixPath(name)) for name in names).items() if times > 1]
     if twice:
-        raise InputError(f"{path}: {len(twice)} member(s) are there twice (the first: {twice[0]!r}); make it anew")
+        raise InputError(
+            f"{path}: {len(twice)} member(s) are there twice (the first: {twice[0]!r}); recreate the archive"
+        )
 
 
 def _without_clutter(members):

@@ -136,8 +136,8 @@ def _check_splits(archive, found):
 
 def _expected(labels):
     return (
-        f"expected folders train/, val/ and test/, each with one folder a class ({' and '.join(sorted(labels))}; "
-        "dataset.classes names them), or these two alone"
+        f"expected folders train/, val/ and test/, each with one folder per class ({' and '.join(sorted(labels))}; "
+        "dataset.classes names them), or only these two"
     )
 
 
