@@ -263,7 +263,7 @@ def test_wrong_value(overlay, key, value, allowed):
         ("dropout", "{bounds: [0.8, 0]}", "bounds", "rising order"),
         ("dropout", "{bounds: [0.2, 0.8]}", "bounds", "limits around the range [0.1, 0.6]"),
         ("dropout", "{bounds: [0, 0.5]}", "bounds", "limits around the range [0.1, 0.6]"),
-        ("batch_size", "{bounds: [32, 64, 128]}", "bounds", "the range [16, 32, 64] stands"),
+        ("batch_size", "{bounds: [32, 64, 128]}", "bounds", "contains the range [16, 32, 64]"),
         ("batch_size", "{bounds: [8, 16, 24, 32, 64]}", "bounds", "without gaps"),
         ("dropout", "{scale: choice}", "scale", "for numbers"),
         ("optimizer", "{scale: list, range: [adam, sgd]}", "scale", "choice, for names"),
