@@ -39,7 +39,10 @@ def summary(controls):
         text = "A small network separates the classes too poorly on whole images for an audit of shortcuts."
         cell = cells("controls", control="whole", column="ci_low")
         return {"verdict": "not defined", "statement": text, "cells": cell}
-    best, limit = tested["ratio"].idxmax(), tested["flag"].iloc[0]
+    limit = tested["flag"].iloc[0]
+    # The sentence names a control that decides it, which need not be the one with the greatest ratio.
+    deciding = tested[tested["flagged"]], tested[tested["ratio_ci_high"] > limit], tested
+    best = next(rows for rows in deciding if len(rows))["ratio"].idxmax()
     where = f"Without the {region}" if best == "inside_blanked" else f"On the {tested.loc[best, 'name']}"
     text = (
         f"{where}, a small network reaches a validation AUC of {tested.loc[best, 'value']:.3f}, against "

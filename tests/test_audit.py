@@ -557,6 +557,12 @@ def test_a_shortcut_is_said_in_words_with_the_cells_it_follows_from(tmp_path, re
             "On the border_alone, a small network reaches a validation AUC of 0.900",
             {"changed": not_flagged(0.5, 0.4) | {"border_alone": (0.9, 0.8, 1, 0.9, True)}},
         ),
+        (
+            "summary",  # the border's ratio is greater, but its interval too wide for it to be flagged
+            "flagged",
+            "Without the central region, a small network reaches a validation AUC of 0.880",
+            {"changed": {"inside_blanked": (0.88, 0.8, 1, 0.85, True), "border_alone": (0.9, 0.8, 1, 0.9, False)}},
+        ),
         ("outside", "part", "part of the score", {"changed": not_flagged(0.6, 0.55)}),
         ("outside", "chance", "indistinguishable from chance", {"changed": not_flagged(0.55, 0.48)}),
         ("outside", "not defined", "too poorly for a comparison", {"changed": UNDEFINED}),

@@ -91,19 +91,13 @@ def recalibration(labels, logits, level=intervals.LEVEL):
         {"intercept" and "slope": (value, (low, high))}.
     """
 
-    def intercept_beside(slope):
-        # Between the intercepts that bring the greatest and the least logit to the share of positives.
-        shares, scaled = labels.mean(), slope * logits
-        ends = logit(shares) - scaled.max() - 1, logit(shares) - scaled.min() + 1
-        return brentq(lambda intercept: expit(intercept + scaled).mean() - shares, *ends)
-
     def loss(intercept, slope=1.0):
         return len(labels) * metrics.cross_entropy(labels, intercept + slope * logits)
 
     def of_slope(slope):
-        return loss(intercept_beside(slope), slope)
+        return loss(metrics.fitted_intercept(labels, slope * logits), slope)
 
-    intercept = intercept_beside(1.0)
+    intercept = metrics.fitted_intercept(labels, logits)
     found = {"intercept": (intercept, _likelihood_interval(loss, intercept, level))}
     covid, normal = logits[labels == 1], logits[labels == 0]
     if covid.min() >= normal.max() or covid.max() <= normal.min():

@@ -38,19 +38,27 @@ def refitted_loss(labels, logits):
     """The least `cross_entropy` over all constants added to the logits: what a shift of the intercept does not move.
 
     Under class weights the intercept of the logits swings by several tenths and more from epoch to epoch, and
-    `cross_entropy` with it, while the images keep their order. The loss is convex in the constant, and least where the
-    mean probability is the share of positives; NaN for logits that are not finite.
+    `cross_entropy` with it, while the images keep their order. NaN for logits that are not finite.
 
     Args:
         labels: (n,) of 0 and 1, both among them.
     """
     if not np.all(np.isfinite(logits)):
         return float("nan")
+    return cross_entropy(labels, logits + fitted_intercept(labels, logits))
+
+
+def fitted_intercept(labels, logits):
+    """The constant that, added to the logits, minimises `cross_entropy`: the mean probability is the share of positives.
+
+    Args:
+        labels: (n,) of 0 and 1, both among them.
+        logits: (n,), finite.
+    """
     share = np.mean(labels)
     # With the greatest (least) logit at the share, no mean probability is above (below) it.
     low, high = logit(share) - np.max(logits) - 1, logit(share) - np.min(logits) + 1
-    shift = brentq(lambda shift: np.mean(expit(logits + shift)) - share, low, high)
-    return cross_entropy(labels, logits + shift)
+    return brentq(lambda constant: np.mean(expit(logits + constant)) - share, low, high)
 
 
 def auc(labels, scores):
