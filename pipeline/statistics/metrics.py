@@ -49,7 +49,7 @@ def refitted_loss(labels, logits):
 
 
 def fitted_intercept(labels, logits):
-    """The constant to be added to the logits for the least `cross_entropy`: the mean probability is the positives' share.
+    """The constant that, added to the logits, makes `cross_entropy` least (mean probability = share of positives).
 
     Args:
         labels: (n,) of 0 and 1, both among them.
