@@ -1,6 +1,7 @@
 """What the command lines of all stages share: one line, and no traceback, where the user is wrong or can help."""
 
 import errno
+import functools
 import logging
 import os
 import shutil
@@ -64,7 +65,10 @@ def test_ctrl_c_is_one_line_from_the_first_import_on(tmp_path):
     (tmp_path / "slow.py").write_text("import time, pipeline\nprint('imported', flush=True)\ntime.sleep(60)\n")
     command = [sys.executable, tmp_path / "slow.py"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stage:
+    # Tests that run in the background of a shell inherit that SIGINT is ignored.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, preexec_fn=heard, **pipes) as stage:
         assert stage.stdout.readline() == "imported\n"
         time.sleep(0.1)
         stage.send_signal(signal.SIGINT)

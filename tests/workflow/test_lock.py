@@ -1,5 +1,6 @@
 """After a kill a build goes on by itself; a process that builds, and another machine, are named."""
 
+import functools
 import os
 import signal
 import socket
@@ -35,7 +36,11 @@ def started(checkout, folder):
     command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--directory", folder]
     command += ["--cores", "1", "tables/data/index.csv", "--configfile", checkout / "config/demo.yaml"]
     with open(folder / "output", "w") as output:
-        process = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=output, start_new_session=True)
+        # Tests that run in the background of a shell inherit that SIGINT is ignored.
+        heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(
+            command, cwd=checkout, stdout=output, stderr=output, start_new_session=True, preexec_fn=heard
+        )
     while not list(folder.glob(".snakemake/locks/*.lock")):
         assert process.poll() is None, (folder / "output").read_text()
         time.sleep(0.05)

@@ -10,7 +10,6 @@ rule ablate_images:
     """Train or val again, decoded at another size; only files of that split's index are read."""
     input:
         index="tables/data/index_{split}.csv",
-        checked=ancient(CHECKED),
     output:
         images="results/ablate/{split}_{size}.npy",
         digest="results/ablate/{split}_{size}.npy.sha256",
@@ -140,6 +139,7 @@ rule ablate_data:
         val_features=tracked("results/features/val.npy"),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
+        checked="results/data/checked",
     output:
         runs=shown("tables/ablate/data_runs.csv"),
         logits="results/ablate/data_logits.npy",

@@ -94,10 +94,9 @@ def shown(files):
 def tracked(path):
     """A large file as an input: itself whatever its age, and the digest of its content, whose change counts.
 
-    Snakemake compares files of more than 1 MB by their time stamps alone; [0] is the file. Whatever reads large files
-    waits for the check of the data's counts, but does not run again after it.
+    Snakemake compares files of more than 1 MB by their time stamps alone; [0] is the file.
     """
-    return [ancient(path), f"{path}.sha256", ancient(CHECKED)]
+    return [ancient(path), f"{path}.sha256"]
 
 
 def examples(split):
@@ -197,8 +196,7 @@ if workflow.is_main_process and (missing := list(missing_paths())):
 @functools.cache
 def absent_dataset():
     """The absent data as an input, which lets Snakemake take existing outputs; exits where they make no report."""
-    needed = [*rules.report.input.tables, *rules.report.input.figures, *SUPPLEMENT_FIGURES, *rules.notebook.output]
-    if not all(map(os.path.exists, needed)):
+    if not all(map(os.path.exists, [*rules.report.input.tables, *rules.report.input.figures])):
         # An exception is shown with a traceback.
         sys.exit(archive.missing(dataset_path()))
     place = f"dataset.path: no data at {dataset_path().absolute()}"

@@ -137,8 +137,6 @@ FIGURES = [figure for figure in ARTICLE_FIGURES if figure not in MOVED_FIGURES]
 
 rule report_configuration:
     """The numbers of the configuration as a table, from which the article quotes them, and the digest of all of it."""
-    input:
-        passed=PASSED,
     output:
         table=shown("tables/report/configuration.csv"),
     log:
