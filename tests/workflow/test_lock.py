@@ -48,7 +48,7 @@ def started(checkout, folder):
 
 
 def test_a_build_that_was_killed_goes_on_by_itself(checkout, tmp_path):
-    phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 8, "test": 8})
+    phantoms.write_archive(tmp_path / "data/covid_xray.zip", size=40, splits={"train": 32, "val": 8, "test": 8})
     process = started(checkout, tmp_path)
     status, line = ask(tmp_path)
     assert status == 1 and f"process {process.pid} builds here" in line
