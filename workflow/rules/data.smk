@@ -16,6 +16,8 @@ rule data:
         "results/logs/data.log",
     benchmark:
         "results/benchmarks/data.tsv"
+    # This and the next say what is wrong with the data, before anything expensive runs.
+    priority: 101
     params:
         # Not tracked, as it takes `output`: other shares decode nothing again, and the next rule checks them.
         shares=lambda wildcards, output: chosen("ablate.shares")(wildcards),
@@ -49,7 +51,7 @@ rule data_check:
         "results/logs/data_check.log",
     benchmark:
         "results/benchmarks/data_check.tsv"
-    priority: 101  # it says what is wrong before anything expensive runs
+    priority: 101
     params:
         settings=chosen("ablate.shares"),
         code=code_of("pipeline.data_check"),
