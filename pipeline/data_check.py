@@ -3,7 +3,7 @@
 A module and a rule of its own, so that other shares check again and decode nothing again.
 
 Reads   tables/data/index_train.csv.
-Writes  nothing: jobs that take long wait for it.
+Writes  nothing. The job of the stage data ends with this check; a changed share is checked by a rule of its own.
 """
 
 import math
