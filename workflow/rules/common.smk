@@ -124,7 +124,7 @@ def backbone_digest(wildcards):
 
 
 # Files of the user are no inputs: Snakemake compares the paths of those, and the same archive under another name would
-# make everything anew. Their digests count; the paths are parameters that hang on the input, which Snakemake does not
+# rerun everything. Their digests count; the paths are parameters that hang on the input, which Snakemake does not
 # compare.
 
 

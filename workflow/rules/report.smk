@@ -19,9 +19,8 @@ if workflow.is_main_process:
 MOVABLE_FIGURES = [
     "figures/gradcam/regions.pdf",
     "figures/tune/transfer.pdf",
-    "figures/explore/intensities.pdf",
 ]
-MOVED_FIGURES = MOVABLE_FIGURES[:2] if config["dataset"]["external"] else []
+MOVED_FIGURES = MOVABLE_FIGURES if config["dataset"]["external"] else []
 
 # What the article has no room for is shown by `snakemake --report` and handed in with the article, which links to every
 # figure of it.
