@@ -6,13 +6,11 @@ import pytest
 import yaml
 from scipy.special import expit
 
-from pipeline import audit_counterfactuals as counterfactuals
-from pipeline import audit_leakage as leakage
-from pipeline import audit_verdict as verdict
-from pipeline.audit import BLIND, CONTROLS, audit, boosted, described, seen, summary
+from pipeline.audit import counterfactuals, leakage, verdict
+from pipeline.audit import figures as plots
+from pipeline.audit.controls import BLIND, CONTROLS, audit, boosted, described, seen, summary
 from pipeline.images import regions
 from pipeline.models import runtime
-from pipeline.plots import audit as plots
 from pipeline.statistics import intervals, metrics, shortcuts
 
 with open("config/config.yaml") as file:
@@ -106,7 +104,7 @@ def test_a_label_in_the_lungs_alone_is_flagged_by_no_control_that_is_blind_to_th
 
 
 def test_a_label_in_the_outline_of_the_lungs_is_flagged(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.audit.CONTROLS", {name: CONTROLS[name] for name in ("whole", "outline")})
+    monkeypatch.setattr("pipeline.audit.controls.CONTROLS", {name: CONTROLS[name] for name in ("whole", "outline")})
     # The outline is seen in the image as well: where the label is, is bounded by it.
     files = write(tmp_path, np.ones((SIZE, SIZE), bool), masks=lungs)
     table = audited(files, tmp_path, seeds=[1])["table"].set_index("control")

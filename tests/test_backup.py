@@ -14,7 +14,7 @@ import pytest
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
-from tests.test_train import ROOT, examples, fitted
+from tests.train.test_runs import ROOT, examples, fitted
 
 # Killed
 

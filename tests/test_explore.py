@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipeline.explore import (
+from pipeline.explore.describe import (
     CUES,
     LABELS,
     PAIRS,
@@ -307,6 +307,6 @@ def test_shortcuts(explored):
 
 
 def test_explore_does_not_import_tensorflow():
-    code = "import sys, pipeline.explore; print({'tensorflow', 'keras'} & set(sys.modules))"
+    code = "import sys, pipeline.explore.describe; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -12,11 +12,13 @@ from PIL import Image
 from scipy.special import expit
 from scipy.stats import spearmanr
 
-from pipeline import gradcam, gradcam_overlays, gradcam_trust
 from pipeline.command import InputError
+from pipeline.gradcam import figures as plots
+from pipeline.gradcam import maps as gradcam
+from pipeline.gradcam import overlays as gradcam_overlays
+from pipeline.gradcam import trust as gradcam_trust
 from pipeline.images import cache, regions
 from pipeline.models import baseline, explain, fitting, runtime
-from pipeline.plots import gradcam as plots
 
 runtime.start({"threads": 2})
 

@@ -1,7 +1,7 @@
 """The search of Task 3 for the transfer model: python -m tests.benchmarks.search BUILD
 
   this project   features of train and val by the frozen backbone, once, and the default number of trials of a head on
-                 them, each as pipeline.tune_trials fits it
+                 them, each as pipeline.tune.trials fits it
   KerasTuner     as many trials of the whole network, its backbone frozen: each epoch passes every image, augmented by
                  Keras' layers, through the backbone
 

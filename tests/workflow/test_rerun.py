@@ -106,9 +106,9 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             | GRADCAM_TRUST
             | ABLATE_HEADS,
         ),
-        ("pipeline/ablate_heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
+        ("pipeline/ablate/heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
         ("pipeline/statistics/studies.py", "DRAWS = 20_000", "DRAWS = 30_000", ABLATE_COMPARE),
-        ("pipeline/data_check.py", "LEAST = 4", "LEAST = 5", {"data_check"}),
+        ("pipeline/data/check.py", "LEAST = 4", "LEAST = 5", {"data_check"}),
         (
             "pipeline/images/decode.py",
             "Resampling.BILINEAR",
@@ -116,8 +116,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             {"data"} | ABLATE_IMAGES,
         ),
         ("pipeline/images/markers.py", "CONTRAST = 80", "CONTRAST = 90", {"audit_counterfactuals"}),
-        ("pipeline/audit_leakage.py", '"no test set"', '"none"', {"audit_leakage"}),
-        ("pipeline/predict_test.py", "timespec='seconds'", "timespec='minutes'", PREDICT_TEST),
+        ("pipeline/audit/leakage.py", '"no test set"', '"none"', {"audit_leakage"}),
+        ("pipeline/evaluate/predict.py", "timespec='seconds'", "timespec='minutes'", PREDICT_TEST),
         ("pipeline/plots/style.py", "COLUMN = 3.4", "COLUMN = 3.3", FIGURES),
         ("pipeline/render/filters.py", "import", "import json\nimport", {"report"}),
     ],

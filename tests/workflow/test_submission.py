@@ -61,13 +61,13 @@ def test_code_notebooks_tables_and_the_supplement_are_in_it_and_nothing_else(unp
     assert {
         "Snakefile",
         "README.md",
-        "pipeline/tune.py",
+        "pipeline/tune/search.py",
         "report/metadata.yaml",
         "workflow/notebooks/baseline.ipynb",
         "results/notebooks/baseline.ipynb",
         "tables/tune/baseline.csv",
         "tables/report/checks.csv",
-        "tests/test_tune.py",
+        "tests/tune/test_search.py",
     } <= names
     kinds = {Path(name).suffix or name for name in names}
     figures = {name for name in names if name.endswith(".pdf")}

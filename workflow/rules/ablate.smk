@@ -23,9 +23,9 @@ rule ablate_images:
     params:
         archive=dataset_path,
         content=dataset_digest,
-        code=code_of("pipeline.ablate_images"),
+        code=code_of("pipeline.ablate.images"),
     shell:
-        "python -m pipeline.ablate_images ablate_images --archive {params.archive:q} --index {input.index} "
+        "python -m pipeline.ablate.images ablate_images --archive {params.archive:q} --index {input.index} "
         "--size {wildcards.size} --out {output.images} --log {log}"
 
 
@@ -63,9 +63,9 @@ rule ablate:
             "ablate.learning_rates",
             "ablate.variants.{study}",
         ),
-        code=code_of("pipeline.ablate"),
+        code=code_of("pipeline.ablate.networks"),
     shell:
-        "python -m pipeline.ablate ablate --study {wildcards.study} --train {input.train} --val {input.val} "
+        "python -m pipeline.ablate.networks ablate --study {wildcards.study} --train {input.train} --val {input.val} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
         "--runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
 
@@ -87,9 +87,9 @@ rule ablate_features:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
-        code=code_of("pipeline.ablate_features"),
+        code=code_of("pipeline.ablate.features"),
     shell:
-        "python -m pipeline.ablate_features ablate_features --backbone {input.backbone[0]} --images {input.images[0]} "
+        "python -m pipeline.ablate.features ablate_features --backbone {input.backbone[0]} --images {input.images[0]} "
         "--settings {params.settings:q} --out {output.features} --log {log}"
 
 
@@ -122,9 +122,9 @@ rule ablate_heads:
             "ablate.head_epochs",
             "ablate.variants.{study}",
         ),
-        code=code_of("pipeline.ablate_heads"),
+        code=code_of("pipeline.ablate.heads"),
     shell:
-        "python -m pipeline.ablate_heads ablate_heads --study {wildcards.study} --train {input.train[0]} "
+        "python -m pipeline.ablate.heads ablate_heads --study {wildcards.study} --train {input.train[0]} "
         "--val {input.val[0]} --train-index {input.train_index} --val-index {input.val_index} "
         "--backbone {input.backbone[0]} --settings {params.settings:q} --runs {output.runs} --logits {output.logits} "
         "--cost {output.cost} --log {log}"
@@ -164,9 +164,9 @@ rule ablate_data:
             "ablate.shares",
             "ablate.data_epochs",
         ),
-        code=code_of("pipeline.ablate_data"),
+        code=code_of("pipeline.ablate.data"),
     shell:
-        "python -m pipeline.ablate_data ablate_data --train-images {input.train_images[0]} "
+        "python -m pipeline.ablate.data ablate_data --train-images {input.train_images[0]} "
         "--val-images {input.val_images[0]} --train-features {input.train_features[0]} "
         "--val-features {input.val_features[0]} --train-index {input.train_index} --val-index {input.val_index} "
         "--settings {params.settings:q} --runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
@@ -186,9 +186,9 @@ rule ablate_compare:
         "results/benchmarks/ablate_compare_{study}.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.ablate_compare"),
+        code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate_compare study --runs {input.runs} --logits {input.logits[0]} "
+        "python -m pipeline.ablate.compare study --runs {input.runs} --logits {input.logits[0]} "
         "--val-index {input.val_index} --settings {params.settings:q} --table {output} --log {log}"
 
 
@@ -207,9 +207,9 @@ rule ablate_compare_data:
         "results/benchmarks/ablate_compare_data.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.ablate_compare"),
+        code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate_compare data --runs {input.runs} --logits {input.logits[0]} "
+        "python -m pipeline.ablate.compare data --runs {input.runs} --logits {input.logits[0]} "
         "--val-index {input.val_index} --settings {params.settings:q} --table {output.table} --rise {output.rise} "
         "--log {log}"
 
@@ -230,9 +230,9 @@ rule ablate_compare_views:
         "results/benchmarks/ablate_compare_views.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.ablate_compare"),
+        code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate_compare views --head-runs {input.head_runs} --head-logits {input.head_logits[0]} "
+        "python -m pipeline.ablate.compare views --head-runs {input.head_runs} --head-logits {input.head_logits[0]} "
         "--cut-runs {input.cut_runs} --cut-logits {input.cut_logits[0]} --val-index {input.val_index} "
         "--settings {params.settings:q} --table {output} --log {log}"
 
@@ -249,9 +249,9 @@ rule ablate_figures:
     benchmark:
         "results/benchmarks/ablate_figures_{study}.tsv"
     params:
-        code=code_of("pipeline.plots.ablate"),
+        code=code_of("pipeline.ablate.figures"),
     shell:
-        "python -m pipeline.plots.ablate ablate --runs {input.runs} --table {input.table} --out {output} --log {log}"
+        "python -m pipeline.ablate.figures ablate --runs {input.runs} --table {input.table} --out {output} --log {log}"
 
 
 rule ablate_data_figures:
@@ -266,7 +266,7 @@ rule ablate_data_figures:
     benchmark:
         "results/benchmarks/ablate_data_figures.tsv"
     params:
-        code=code_of("pipeline.plots.ablate_data"),
+        code=code_of("pipeline.ablate.data_figures"),
     shell:
-        "python -m pipeline.plots.ablate_data ablate_data --runs {input.runs} --table {input.table} --out {output} "
+        "python -m pipeline.ablate.data_figures ablate_data --runs {input.runs} --table {input.table} --out {output} "
         "--log {log}"

@@ -37,9 +37,9 @@ rule audit:
             "ablate.learning_rates.adam",
             "audit",
         ),
-        code=code_of("pipeline.audit"),
+        code=code_of("pipeline.audit.controls"),
     shell:
-        "python -m pipeline.audit audit --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.audit.controls audit --train {input.train[0]} --val {input.val[0]} "
         "--train-masks {input.train_masks[0]} --val-masks {input.val_masks[0]} --train-index {input.train_index} "
         "--val-index {input.val_index} --settings {params.settings:q} --runs {output.runs} --table {output.table} "
         "--cost {output.cost} --log {log}"
@@ -66,9 +66,9 @@ rule audit_counterfactuals:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute"),
-        code=code_of("pipeline.audit_counterfactuals"),
+        code=code_of("pipeline.audit.counterfactuals"),
     shell:
-        "python -m pipeline.audit_counterfactuals audit_counterfactuals --baseline {input.baseline[0]} "
+        "python -m pipeline.audit.counterfactuals audit_counterfactuals --baseline {input.baseline[0]} "
         "--transfer {input.transfer[0]} --val {input.val[0]} --val-masks {input.val_masks[0]} "
         "--val-index {input.val_index} --settings {params.settings:q} --table {output.table} "
         "--marker-table {output.markers} --samples {output.samples} --sample-images {output.sample_images} "
@@ -89,9 +89,9 @@ rule audit_leakage:
     benchmark:
         "results/benchmarks/audit_leakage.tsv"
     params:
-        code=code_of("pipeline.audit_leakage"),
+        code=code_of("pipeline.audit.leakage"),
     shell:
-        "python -m pipeline.audit_leakage audit_leakage --index {input.index} --duplicates {input.duplicates} "
+        "python -m pipeline.audit.leakage audit_leakage --index {input.index} --duplicates {input.duplicates} "
         "--ledger {input.ledger} --controls {input.controls} --table {output} --log {log}"
 
 
@@ -108,9 +108,9 @@ rule audit_verdict:
     benchmark:
         "results/benchmarks/audit_verdict.tsv"
     params:
-        code=code_of("pipeline.audit_verdict"),
+        code=code_of("pipeline.audit.verdict"),
     shell:
-        "python -m pipeline.audit_verdict audit_verdict --controls {input.controls} "
+        "python -m pipeline.audit.verdict audit_verdict --controls {input.controls} "
         "--counterfactuals {input.counterfactuals} --markers {input.markers} --table {output} --log {log}"
 
 
@@ -131,9 +131,9 @@ rule audit_figures:
     benchmark:
         "results/benchmarks/audit_figures.tsv"
     params:
-        code=code_of("pipeline.plots.audit"),
+        code=code_of("pipeline.audit.figures"),
     shell:
-        "python -m pipeline.plots.audit audit --runs {input.runs} --table {input.table} --samples {input.samples} "
+        "python -m pipeline.audit.figures audit --runs {input.runs} --table {input.table} --samples {input.samples} "
         "--sample-images {input.sample_images} --marker-images {input.marker_images} "
         "--controls-figure {output.controls} --counterfactuals-figure {output.counterfactuals} "
         "--markers-figure {output.markers} --log {log}"

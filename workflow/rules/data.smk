@@ -32,12 +32,12 @@ rule data:
             "seed",
             "demo",
         ),
-        code=code_of("pipeline.data"),
+        code=code_of("pipeline.data.index"),
     shell:
-        "python -m pipeline.data data --archive {params.archive:q} --settings {params.settings:q} "
+        "python -m pipeline.data.index data --archive {params.archive:q} --settings {params.settings:q} "
         "--index {output.index} --splits {output.splits} --caches {output.caches} "
         "--masks {output.masks} --duplicates-table {output.duplicates} --summary {output.summary} --log {log} && "
-        "python -m pipeline.data_check data_check --index {output.splits[0]} --settings {params.shares:q} "
+        "python -m pipeline.data.check data_check --index {output.splits[0]} --settings {params.shares:q} "
         "--log results/logs/data_check.log"
 
 
@@ -54,9 +54,9 @@ rule data_check:
     priority: 101
     params:
         settings=chosen("ablate.shares"),
-        code=code_of("pipeline.data_check"),
+        code=code_of("pipeline.data.check"),
     shell:
-        "python -m pipeline.data_check data_check --index {input.index} --settings {params.settings:q} --log {log} "
+        "python -m pipeline.data.check data_check --index {input.index} --settings {params.settings:q} --log {log} "
         "&& touch {output}"
 
 
@@ -81,8 +81,8 @@ if config["dataset"]["external"]:
             archive=external_path,
             content=external_digest,
             settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
-            code=code_of("pipeline.data_external"),
+            code=code_of("pipeline.data.external"),
         shell:
-            "python -m pipeline.data_external data_external --archive {params.archive:q} --index {input.index} "
+            "python -m pipeline.data.external data_external --archive {params.archive:q} --index {input.index} "
             "--caches {input.caches} --settings {params.settings:q} --external-index {output.index} "
             "--external-images {output.images} --summary {output.summary} --log {log}"

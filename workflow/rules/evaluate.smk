@@ -25,9 +25,9 @@ rule evaluate_thresholds:
     benchmark:
         "results/benchmarks/evaluate_thresholds.tsv"
     params:
-        code=code_of("pipeline.evaluate_thresholds"),
+        code=code_of("pipeline.evaluate.thresholds"),
     shell:
-        "python -m pipeline.evaluate_thresholds evaluate_thresholds --val-predictions {input.val_predictions} "
+        "python -m pipeline.evaluate.thresholds evaluate_thresholds --val-predictions {input.val_predictions} "
         "--best {input.best} --thresholds {output.thresholds} --corrections {output.corrections} --log {log}"
 
 
@@ -49,9 +49,9 @@ rule predict_test:
     params:
         settings=chosen("compute"),
         ledger=LEDGER,
-        code=code_of("pipeline.predict_test"),
+        code=code_of("pipeline.evaluate.predict"),
     shell:
-        "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
+        "python -m pipeline.evaluate.predict predict_test --model {wildcards.model} --model-file {input.model[0]} "
         "--test {input.test[0]} --test-index {input.test_index} --settings {params.settings:q} "
         "--ledger {params.ledger} --logits {output.logits} --log {log}"
 
@@ -79,9 +79,9 @@ rule evaluate:
     params:
         settings=chosen("seed"),
         ledger=LEDGER,
-        code=code_of("pipeline.evaluate"),
+        code=code_of("pipeline.evaluate.metrics"),
     shell:
-        "python -m pipeline.evaluate evaluate --logits {input.logits} --thresholds {input.thresholds} "
+        "python -m pipeline.evaluate.metrics evaluate --logits {input.logits} --thresholds {input.thresholds} "
         "--corrections {input.corrections} --ledger {params.ledger} --test {input.test[0]} "
         "--test-index {input.test_index} --settings {params.settings:q} --predictions {output.predictions} "
         "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
@@ -102,9 +102,9 @@ rule evaluate_calibration:
         "results/benchmarks/evaluate_calibration.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.evaluate_calibration"),
+        code=code_of("pipeline.evaluate.calibration"),
     shell:
-        "python -m pipeline.evaluate_calibration evaluate_calibration --predictions {input.predictions} "
+        "python -m pipeline.evaluate.calibration evaluate_calibration --predictions {input.predictions} "
         "--corrections {input.corrections} --settings {params.settings:q} --table {output.table} "
         "--bins {output.bins} --log {log}"
 
@@ -123,9 +123,9 @@ rule evaluate_compare:
     benchmark:
         "results/benchmarks/evaluate_compare.tsv"
     params:
-        code=code_of("pipeline.evaluate_compare"),
+        code=code_of("pipeline.evaluate.compare"),
     shell:
-        "python -m pipeline.evaluate_compare evaluate_compare --predictions {input.predictions} "
+        "python -m pipeline.evaluate.compare evaluate_compare --predictions {input.predictions} "
         "--thresholds {input.thresholds} --val-predictions {input.val_predictions} --val-test {output.val_test} "
         "--compare {output.compare} --log {log}"
 
@@ -152,9 +152,9 @@ rule evaluate_figures:
     benchmark:
         "results/benchmarks/evaluate_figures.tsv"
     params:
-        code=code_of("pipeline.plots.evaluate"),
+        code=code_of("pipeline.evaluate.figures"),
     shell:
-        "python -m pipeline.plots.evaluate evaluate --predictions {input.predictions} --thresholds {input.thresholds} "
+        "python -m pipeline.evaluate.figures evaluate --predictions {input.predictions} --thresholds {input.thresholds} "
         "--test-metrics {input.metrics} --confusion {input.confusion} --curve-table {input.curves} "
         "--reliability {input.reliability} --samples {input.samples} --sample-images {input.sample_images} "
         "--confusion-figure {output.confusion} --curves-figure {output.curves} "
@@ -180,9 +180,9 @@ if config["dataset"]["external"]:
         params:
             settings=chosen("compute"),
             ledger=EXTERNAL_LEDGER,
-            code=code_of("pipeline.predict_test"),
+            code=code_of("pipeline.evaluate.predict"),
         shell:
-            "python -m pipeline.predict_test predict_test --model {wildcards.model} --model-file {input.model[0]} "
+            "python -m pipeline.evaluate.predict predict_test --model {wildcards.model} --model-file {input.model[0]} "
             "--test {input.external[0]} --test-index {input.external_index} --settings {params.settings:q} "
             "--ledger {params.ledger} --logits {output.logits} --log {log}"
 
@@ -206,9 +206,9 @@ if config["dataset"]["external"]:
         params:
             settings=chosen("seed"),
             ledger=EXTERNAL_LEDGER,
-            code=code_of("pipeline.evaluate_external"),
+            code=code_of("pipeline.evaluate.external"),
         shell:
-            "python -m pipeline.evaluate_external evaluate_external --logits {input.logits} "
+            "python -m pipeline.evaluate.external evaluate_external --logits {input.logits} "
             "--thresholds {input.thresholds} --test-metrics {input.test_metrics} --ledger {params.ledger} "
             "--settings {params.settings:q} --table {output.table} --compare {output.compare} --looks {output.looks} "
             "--log {log}"

@@ -27,9 +27,9 @@ rule explore:
         "results/benchmarks/explore.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.explore"),
+        code=code_of("pipeline.explore.describe"),
     shell:
-        "python -m pipeline.explore explore --index {input.index} "
+        "python -m pipeline.explore.describe explore --index {input.index} "
         "--caches {input.train[0]} {input.val[0]} {input.test[0]} --settings {params.settings:q} "
         "--sizes {output.sizes} --classes {output.classes} --pixels {output.pixels} "
         "--intensities {output.intensities} --images {output.images} --mean-images {output.mean_images} "
@@ -60,9 +60,9 @@ rule explore_figures:
     benchmark:
         "results/benchmarks/explore_figures.tsv"
     params:
-        code=code_of("pipeline.plots.explore"),
+        code=code_of("pipeline.explore.figures"),
     shell:
-        "python -m pipeline.plots.explore explore --classes {input.classes} --intensities {input.intensities} "
+        "python -m pipeline.explore.figures explore --classes {input.classes} --intensities {input.intensities} "
         "--images {input.images} --shortcuts {input.shortcuts} --samples {input.samples} "
         "--pixel-images {input.pixel_images} --classes-figure {output.classes} "
         "--intensities-figure {output.intensities} --images-figure {output.images} "
@@ -86,9 +86,9 @@ rule explore_inputs:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "augmentation", "compute"),
-        code=code_of("pipeline.explore_inputs"),
+        code=code_of("pipeline.explore.inputs"),
     shell:
-        "python -m pipeline.explore_inputs explore_inputs --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.explore.inputs explore_inputs --train {input.train[0]} --val {input.val[0]} "
         "--settings {params.settings:q} --table {output.table} --normalised {output.normalised} "
         "--augmented {output.augmented} --log {log}"
 
@@ -108,9 +108,9 @@ rule explore_inputs_figures:
     benchmark:
         "results/benchmarks/explore_inputs_figures.tsv"
     params:
-        code=code_of("pipeline.plots.explore_inputs"),
+        code=code_of("pipeline.explore.input_figures"),
     shell:
-        "python -m pipeline.plots.explore_inputs explore_inputs --normalised {input.normalised} "
+        "python -m pipeline.explore.input_figures explore_inputs --normalised {input.normalised} "
         "--augmented {input.augmented} --train-index {input.train_index} --val-index {input.val_index} "
         "--normalisation-figure {output.normalisation} "
         "--augmentation-figure {output.augmentation} --log {log}"

@@ -40,9 +40,9 @@ rule finetune:
     params:
         settings=chosen(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
         backups="results/backups/finetune/final",
-        code=code_of("pipeline.finetune"),
+        code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.finetune.runs final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
         "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --model-file {output.model} "
         "--attempts {output.attempts} --history {output.history} --tuned-summary {output.summary} "
@@ -71,9 +71,9 @@ rule finetune_ahead:
         # The seeds, which are not read here, too: a backup is taken up where all settings are the same.
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backups="results/backups/finetune/ahead",
-        code=code_of("pipeline.finetune"),
+        code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune ahead --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.finetune.runs ahead --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
         "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --finished {output} "
         "--log {log}"
@@ -106,9 +106,9 @@ rule finetune_heldout:
     params:
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backups="results/backups/finetune/heldout",
-        code=code_of("pipeline.finetune"),
+        code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.finetune.runs heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
         "--attempts {input.attempts} --finished {input.finished} --settings {params.settings:q} --backups {params.backups} "
         "--model-file {output.model} --history {output.history} "
@@ -129,9 +129,9 @@ rule finetune_gain:
         "results/benchmarks/finetune_gain.tsv"
     params:
         settings=chosen("seed"),
-        code=code_of("pipeline.finetune_gain"),
+        code=code_of("pipeline.finetune.gain"),
     shell:
-        "python -m pipeline.finetune_gain finetune_gain --head {input.head} --finetuned {input.finetuned} "
+        "python -m pipeline.finetune.gain finetune_gain --head {input.head} --finetuned {input.finetuned} "
         "--attempts {input.attempts} --settings {params.settings:q} --table {output} --log {log}"
 
 
@@ -147,7 +147,7 @@ rule finetune_figures:
     benchmark:
         "results/benchmarks/finetune_figures.tsv"
     params:
-        code=code_of("pipeline.plots.finetune"),
+        code=code_of("pipeline.finetune.figures"),
     shell:
-        "python -m pipeline.plots.finetune finetune --attempts {input.attempts} --heldout {input.heldout} "
+        "python -m pipeline.finetune.figures finetune --attempts {input.attempts} --heldout {input.heldout} "
         "--out {output} --log {log}"

@@ -29,9 +29,9 @@ rule gradcam:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "gradcam.samples", "gradcam.layer"),
-        code=code_of("pipeline.gradcam"),
+        code=code_of("pipeline.gradcam.maps"),
     shell:
-        "python -m pipeline.gradcam gradcam --models {input.baseline[0]} {input.transfer[0]} "
+        "python -m pipeline.gradcam.maps gradcam --models {input.baseline[0]} {input.transfer[0]} "
         "--test {input.test[0]} --test-masks {input.test_masks[0]} "
         "--test-index {input.test_index} --predictions {input.predictions} --test-metrics {input.metrics} "
         "--thresholds {input.thresholds} --settings {params.settings:q} --heat {output.heat} "
@@ -57,9 +57,9 @@ rule gradcam_overlays:
         archive=dataset_path,
         content=dataset_digest,
         settings=chosen("compute.threads"),
-        code=code_of("pipeline.gradcam_overlays"),
+        code=code_of("pipeline.gradcam.overlays"),
     shell:
-        "python -m pipeline.gradcam_overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
+        "python -m pipeline.gradcam.overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
         "--test-index {input.test_index} --maps {input.maps} --settings {params.settings:q} --overlays {output} --log {log}"
 
 
@@ -81,9 +81,9 @@ rule gradcam_trust:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer.{model}"),
-        code=code_of("pipeline.gradcam_trust"),
+        code=code_of("pipeline.gradcam.trust"),
     shell:
-        "python -m pipeline.gradcam_trust gradcam_trust --model {wildcards.model} --explained {input.explained[0]} "
+        "python -m pipeline.gradcam.trust gradcam_trust --model {wildcards.model} --explained {input.explained[0]} "
         "--seeds {input.seeds} --val {input.val[0]} --val-index {input.val_index} --settings {params.settings:q} "
         "--table {output.table} --deletion {output.deletion} --log {log}"
 
@@ -107,9 +107,9 @@ rule gradcam_figures:
         "results/benchmarks/gradcam_figures.tsv"
     params:
         settings=chosen("gradcam.samples"),
-        code=code_of("pipeline.plots.gradcam"),
+        code=code_of("pipeline.gradcam.figures"),
     shell:
-        "python -m pipeline.plots.gradcam gradcam --samples {input.samples} --region-table {input.regions} "
+        "python -m pipeline.gradcam.figures gradcam --samples {input.samples} --region-table {input.regions} "
         "--deletion {input.deletion} --overlays {input.overlays} --means {input.means} "
         "--settings {params.settings:q} --groups-figure {output.groups} --means-figure {output.means} "
         "--regions-figure {output.regions} --deletion-figure {output.deletion} --log {log}"

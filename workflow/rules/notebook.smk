@@ -45,11 +45,11 @@ rule notebook:
             "tune.space.baseline",
         ),
         code=code_of(
-            "pipeline.train",
-            "pipeline.train_curves",
-            "pipeline.tune",
-            "pipeline.tune_trials",
-            "pipeline.evaluate_thresholds",
+            "pipeline.train.runs",
+            "pipeline.train.curves",
+            "pipeline.tune.search",
+            "pipeline.tune.trials",
+            "pipeline.evaluate.thresholds",
             "pipeline.models.baseline",
         ),
     # By --stdin the notebook runs in the folder of the build, as every stage does. What a user has configured for

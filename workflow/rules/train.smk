@@ -32,9 +32,9 @@ rule train_initial:
     params:
         settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
         backup="results/backups/train/{model}_initial.npz",
-        code=code_of_model("pipeline.train"),
+        code=code_of_model("pipeline.train.runs"),
     shell:
-        "python -m pipeline.train initial --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.train.runs initial --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --start {input.start} "
         "--settings {params.settings:q} --backup {params.backup} --history {output.history} --log {log}"
 
@@ -65,9 +65,9 @@ rule train_heldout:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("compute", "training.selection_seeds"),
-        code=code_of_model("pipeline.train"),
+        code=code_of_model("pipeline.train.runs"),
     shell:
-        "python -m pipeline.train heldout --model {wildcards.model} --val {input.val[0]} "
+        "python -m pipeline.train.runs heldout --model {wildcards.model} --val {input.val[0]} "
         "--val-index {input.val_index} --best {input.best} --networks {input.networks} "
         "--confirmed {input.confirmed} --histories {input.histories} --backbone {input.backbone} "
         "--settings {params.settings:q} --models {output.models} --runs {output.runs} "
@@ -101,9 +101,9 @@ rule train_final:
     params:
         settings=chosen("seed", "compute", "augmentation"),
         backup="results/backups/train/{model}_final.npz",
-        code=code_of_model("pipeline.train"),
+        code=code_of_model("pipeline.train.runs"),
     shell:
-        "python -m pipeline.train final --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
+        "python -m pipeline.train.runs final --model {wildcards.model} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} --runs {input.runs} "
         "--backbone {input.backbone} --settings {params.settings:q} --backup {params.backup} "
         "--model-file {output.model} --history {output.history} --summary {output.summary} "
@@ -123,9 +123,9 @@ rule train_curves:
     benchmark:
         "results/benchmarks/train_curves_{model}.tsv"
     params:
-        code=code_of("pipeline.train_curves"),
+        code=code_of("pipeline.train.curves"),
     shell:
-        "python -m pipeline.train_curves train_curves --initial {input.initial} --heldout {input.heldout} "
+        "python -m pipeline.train.curves train_curves --initial {input.initial} --heldout {input.heldout} "
         "--smoothness {output.smoothness} --gap {output.gap} --log {log}"
 
 
@@ -150,9 +150,9 @@ rule train_compare:
     benchmark:
         "results/benchmarks/train_compare.tsv"
     params:
-        code=code_of("pipeline.train_compare"),
+        code=code_of("pipeline.finetune.compare"),
     shell:
-        "python -m pipeline.train_compare train_compare --summaries {input.summaries} --heldout {input.heldout} "
+        "python -m pipeline.finetune.compare train_compare --summaries {input.summaries} --heldout {input.heldout} "
         "--costs {input.costs} --table {output.table} --epochs {output.epochs} --cost {output.cost} --log {log}"
 
 
@@ -169,9 +169,9 @@ rule train_figures:
     wildcard_constraints:
         run="initial|final",
     params:
-        code=code_of("pipeline.plots.train"),
+        code=code_of("pipeline.train.figures"),
     shell:
-        "python -m pipeline.plots.train train --history {input.history} --out {output} --log {log}"
+        "python -m pipeline.train.figures train --history {input.history} --out {output} --log {log}"
 
 
 rule train_compare_figures:
@@ -188,7 +188,7 @@ rule train_compare_figures:
     benchmark:
         "results/benchmarks/train_compare_figures.tsv"
     params:
-        code=code_of("pipeline.plots.train_compare"),
+        code=code_of("pipeline.finetune.compare_figures"),
     shell:
-        "python -m pipeline.plots.train_compare train_compare --finals {input.finals} --heldout {input.heldout} "
+        "python -m pipeline.finetune.compare_figures train_compare --finals {input.finals} --heldout {input.heldout} "
         "--cost {input.cost} --curves-figure {output.curves} --cost-figure {output.cost} --log {log}"

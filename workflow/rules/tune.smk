@@ -26,9 +26,9 @@ rule tune_propose:
     priority: 2
     params:
         settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
-        code=code_of("pipeline.tune"),
+        code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune propose --model {wildcards.model} --round {wildcards.round} "
+        "python -m pipeline.tune.search propose --model {wildcards.model} --round {wildcards.round} "
         "--results {input.results} --settings {params.settings:q} --proposals {output.proposals} --log {log}"
 
 
@@ -53,9 +53,9 @@ rule tune_trials:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
-        code=code_of_model("pipeline.tune_trials"),
+        code=code_of_model("pipeline.tune.trials"),
     shell:
-        "python -m pipeline.tune_trials trials --model {wildcards.model} --proposals {input.proposals} "
+        "python -m pipeline.tune.trials trials --model {wildcards.model} --proposals {input.proposals} "
         "--first {wildcards.first} --last {wildcards.last} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
         "--backups results/backups/tune --results {output.results} --cost {output.cost} --log {log}"
@@ -78,9 +78,9 @@ rule tune:
     priority: 2
     params:
         settings=chosen("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
-        code=code_of("pipeline.tune"),
+        code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune gather --model {wildcards.model} --results {input.results} --costs {input.costs} "
+        "python -m pipeline.tune.search gather --model {wildcards.model} --results {input.results} --costs {input.costs} "
         "--settings {params.settings:q} --table {output.table} --cost {output.cost} "
         "--importance {output.importance} --candidates {output.candidates} --log {log}"
 
@@ -109,9 +109,9 @@ rule tune_confirm:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "compute", "training", "augmentation"),
-        code=code_of_model("pipeline.tune_trials"),
+        code=code_of_model("pipeline.tune.trials"),
     shell:
-        "python -m pipeline.tune_trials confirm --model {wildcards.model} --candidates {input.candidates} "
+        "python -m pipeline.tune.trials confirm --model {wildcards.model} --candidates {input.candidates} "
         "--candidate {wildcards.candidate} --train {input.train[0]} --val {input.val[0]} "
         "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
         "--backups results/backups/tune --models {output.models} --results {output.results} "
@@ -135,9 +135,9 @@ rule tune_select:
     priority: 2
     params:
         settings=chosen("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
-        code=code_of("pipeline.tune"),
+        code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune select --model {wildcards.model} --table {input.table} "
+        "python -m pipeline.tune.search select --model {wildcards.model} --table {input.table} "
         "--candidates {input.candidates} --confirmed {input.confirmed} --settings {params.settings:q} "
         "--selection {output.selection} --best {output.best} --searched {output.ranges} --log {log}"
 
@@ -158,8 +158,8 @@ rule tune_figures:
     benchmark:
         "results/benchmarks/tune_figures_{model}.tsv"
     params:
-        code=code_of("pipeline.plots.tune"),
+        code=code_of("pipeline.tune.figures"),
     shell:
-        "python -m pipeline.plots.tune tune --model {wildcards.model} --table {input.table} --best {input.best} "
+        "python -m pipeline.tune.figures tune --model {wildcards.model} --table {input.table} --best {input.best} "
         "--ranges {input.ranges} --importance {input.importance} --axes-figure {output.axes} "
         "--progress-figure {output.progress} --importance-figure {output.importance} --log {log}"

@@ -1,0 +1,1 @@
+"""Studies at equal budgets, which give questions their evidence."""

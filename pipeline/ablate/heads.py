@@ -1,0 +1,114 @@
+"""ablate_heads: the studies of the transfer model that need no image, only features. It belongs to the stage ablate.
+
+`head` varies the dense layers between the features and the logit, `cut` the layer where the backbone is cut. Every
+variant is run with the same seeds on all of train, so that differences from the study's reference are paired. The
+learning rate falls to 0 along a cosine, as in the other studies.
+
+Reads   head: results/features/SPLIT.npy; cut: results/ablate/SPLIT_cuts.npz (pipeline.ablate.features), the backbone;
+        the indexes of train and val.
+Writes  tables/ablate/STUDY_runs.csv (one row per run) and STUDY_cost.csv; results/ablate/STUDY_logits.npy, float64
+        (runs, val images), which pipeline.ablate.compare reads.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from pipeline.command import log, run
+from pipeline.images import cache, inputs
+from pipeline.models import fitting, runtime, transfer
+
+
+def ablate_heads(
+    study: str,
+    train: Path,
+    val: Path,
+    train_index: Path,
+    val_index: Path,
+    backbone: Path,
+    settings: dict,
+    runs: Path,
+    logits: Path,
+    cost: Path,
+):
+    """Train a head for every variant of one study with every seed."""
+    runtime.start(settings["compute"])
+    budget = settings["ablate"]
+    sets = inputs.read(train, train_index), inputs.read(val, val_index)
+    variants = heads(*sets, settings) if study == "head" else cuts(*sets, keras.models.load_model(backbone), settings)
+    rows, costs, outputs = [], [], []
+    for variant, reference, examples, held_out, hyperparameters, sizes in variants:
+        for seed in budget["seeds"]:
+            val_logits, scores, seconds = fitting.study_run(
+                transfer,
+                hyperparameters,
+                examples,
+                held_out,
+                settings,
+                seed=seed,
+                epochs=budget["head_epochs"],
+                name=f"{study}: {variant}, seed {seed}",
+            )
+            rows.append({"variant": variant, "reference": reference, "seed": seed, **scores, **sizes})
+            rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
+            outputs.append(val_logits)
+            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["head_epochs"]})
+            log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(runs, index=False)
+    np.save(logits, outputs)
+    cache.seal(logits)
+    pd.DataFrame(costs).to_csv(cost, index=False)
+
+
+def heads(train, val, settings):
+    """(name, whether it is the reference, train, val, hyperparameters, {}) of each architecture of the head.
+
+    The reference is the architecture of transfer.hyperparameters, or the first where that is none of them.
+    """
+    own = settings["transfer"]["hyperparameters"]
+    # By name: without dense layers, their units make no other head.
+    chosen = {head_name(own | head): own | head for head in settings["ablate"]["variants"]["head"]}
+    reference = head_name(own) if head_name(own) in chosen else next(iter(chosen))
+    return [(name, name == reference, train, val, head, {}) for name, head in chosen.items()]
+
+
+def head_name(hyperparameters):
+    """The units of the dense layers of the head that these hyperparameters give: "256 and 128"."""
+    head = transfer.build(hyperparameters, np.zeros((1, 1, 1)))
+    units = [str(layer.units) for layer in head.layers if isinstance(layer, keras.layers.Dense)][:-1]  # the logit's
+    if not units:
+        return "no dense layer"
+    return " and ".join([", ".join(units[:-1]), units[-1]] if units[1:] else units)
+
+
+def cuts(train, val, backbone, settings):
+    """(name, whether it is the reference, train, val, hyperparameters, parameters of the backbone) of each cut.
+
+    Args:
+        train, val: Examples whose values are {cut: float32 (images, channels)}. The reference is the last cut, the
+            backbone's own output.
+    """
+    names = list(train.values)
+    for name in names:
+        parameters = keras.Model(backbone.input, backbone.get_layer(name).output).count_params()
+        yield (
+            name,
+            name == names[-1],
+            *[replace(examples, values=plain_as_view(examples.values[name])) for examples in (train, val)],
+            settings["transfer"]["hyperparameters"],
+            {"backbone_parameters": parameters},
+        )
+
+
+def plain_as_view(features):
+    """(images, channels) -> (images, 2, channels)."""
+    # A head is trained on the views behind the plain features: here, where only those are known, on them.
+    return np.stack([features, features], axis=1)
+
+
+if __name__ == "__main__":
+    run(ablate_heads)

@@ -1,0 +1,1 @@
+"""Tests for shortcuts and leakage."""

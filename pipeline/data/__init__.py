@@ -1,0 +1,1 @@
+"""The archive and the external set: checked, indexed and cached."""

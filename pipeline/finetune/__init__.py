@@ -1,0 +1,1 @@
+"""The transfer model trained end to end; both models compared."""

@@ -1,0 +1,1 @@
+"""The initial, the train-only and the final runs of both models."""

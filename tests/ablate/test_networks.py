@@ -1,0 +1,59 @@
+"""ablate: each variant changes one thing."""
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline.ablate import networks as ablate
+from pipeline.images.inputs import Examples
+from pipeline.images.normalise import STRATEGIES
+
+with open("config/config.yaml") as file:
+    SETTINGS = yaml.safe_load(file)
+
+
+@pytest.mark.parametrize(
+    ("study", "reference", "names", "changed"),
+    [
+        ("resolution", "224 pixels", ["64 pixels", "128 pixels", "224 pixels"], set()),
+        ("normalisation", "training global", [name.replace("_", " ") for name in STRATEGIES], {"normalisation"}),
+        ("optimizer", "adam", ["adam", "sgd", "rmsprop"], {"optimizer", "learning_rate"}),
+        ("loss", "weighted cross entropy", ["weighted cross entropy", "cross entropy", "focal"], {"loss"}),
+    ],
+)
+def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names, changed):
+    """An optimizer brings its learning rate; each size of images its cache."""
+    variants = ablate.variants(study, SETTINGS)
+    assert [name for name, *_ in variants] == names
+    assert [name for name, is_reference, _, _ in variants if is_reference] == [reference]
+    assert [place for _, _, place, _ in variants] == ([0, 1, 2] if study == "resolution" else [0] * len(names))
+    chosen = [overrides.get("hyperparameters", {}) for _, _, _, overrides in variants]
+    assert all(set(hyperparameters) == changed for hyperparameters in chosen)
+    assert not any(set(overrides) - {"hyperparameters"} for _, _, _, overrides in variants)
+    if study != "resolution":
+        assert [hyperparameters[study].replace("_", " ") for hyperparameters in chosen] == names
+    if study == "optimizer":
+        rates = {each["optimizer"]: each["learning_rate"] for each in chosen}
+        assert rates == SETTINGS["ablate"]["learning_rates"]
+
+
+def test_each_type_of_augmentation_is_tried_alone_and_all_together():
+    study = ablate.variants("augmentation", SETTINGS)
+    assert [name for name, reference, _, _ in study if reference] == ["none"]
+    assert all((place, set(overrides)) == (0, {"augmentation"}) for _, _, place, overrides in study)
+    variants = {name: overrides["augmentation"] for name, _, _, overrides in study}
+    assert set(variants) == {"none", "rotation", "shift and zoom", "contrast and brightness", "all"}
+    assert not any(variants["none"].values())
+    assert variants["all"] == SETTINGS["augmentation"]
+    alone = [{key for key, bound in variants[name].items() if bound} for name in list(variants)[1:-1]]
+    assert sum(map(len, alone)) == len(set.union(*alone)) == len(SETTINGS["augmentation"])
+
+
+def test_stratified_subsets_keep_the_ratio_of_the_classes():
+    labels = np.repeat([0.0, 1.0], [300, 100])
+    examples = Examples(np.arange(400), labels, np.arange(400).astype(str))
+    subset = examples.stratified(100, seed=1)
+    assert (len(subset), subset.labels.sum()) == (100, 25)
+    assert (np.diff(subset.values) > 0).all()
+    assert (labels[subset.values] == subset.labels).all()
+    assert len(examples.stratified(1000, seed=1)) == 400

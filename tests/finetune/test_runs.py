@@ -1,0 +1,327 @@
+"""Fine-tuning end to end: what is unfrozen, and what is kept or dropped, on a backbone cut early."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss, roc_auc_score
+
+from pipeline.command import InputError
+from pipeline.finetune import runs as finetune
+from pipeline.finetune.gain import finetune_gain
+from pipeline.images import inputs
+from pipeline.models import fitting, pretrained, runtime, transfer
+from pipeline.models.backup import seconds_of
+from tests.phantoms import phantom
+
+runtime.start({"threads": 2})
+
+SIZE, CUT, EPOCHS = 32, "conv2_block1_out", 2
+COUNTS = {"train": 40, "val": 16}
+SETTINGS = {
+    "seed": 7,
+    "compute": {"threads": 2, "mixed_precision": False},
+    "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
+    "training": {"selection_seeds": [3]},
+}
+ABSURD = 1e3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the stage reads: a transfer model with a random backbone, phantoms, the tables of tune and train."""
+    folder = tmp_path_factory.mktemp("finetune")
+    keras.utils.set_random_seed(1)
+    backbone = pretrained.build(SIZE, CUT)
+    backbone.save(folder / "backbone.keras")
+    for seed, (split, count) in enumerate(COUNTS.items()):
+        labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")
+        rng = np.random.default_rng(seed)
+        np.save(folder / f"{split}.npy", np.stack([phantom(rng, label, SIZE) for label in labels]))
+        rows = pd.DataFrame({"file": [f"{split}/{place}.png" for place in range(count)], "label": labels})
+        rows.to_csv(folder / f"{split}.csv", index=False)
+    features = pretrained.pooled(backbone).predict(np.load(folder / "train.npy")[..., None], verbose=0)
+    head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, features[:, None])
+    transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
+    best = {"batch_size": 8, "learning_rate": 0.5, "optimizer": "adam", "loss": "weighted_cross_entropy"}
+    pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)
+    pd.DataFrame({"epochs": [EPOCHS]}).to_csv(folder / "summary.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def network(folder):
+    return keras.models.load_model(folder / "model.keras")
+
+
+def weights_of(network):
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def normalises(network, name):
+    return isinstance(network.get_layer(name), keras.layers.BatchNormalization)
+
+
+# What is unfrozen
+
+
+@pytest.mark.parametrize("first", ["all", "conv2_block1_1_conv", "conv2_block1_3_conv", "dense1"])
+def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(folder, network, first):
+    """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
+    before = weights_of(network)
+    finetune.unfreeze(network, first)
+    fitting.compile_(network, {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"}, steps=1)
+    images = np.load(folder / "train.npy")[:8, ..., None].astype(np.float32)
+    network.fit(images, np.arange(8) % 2, batch_size=8, epochs=1, verbose=0)
+    moved = {
+        name: [not np.array_equal(*pair) for pair in zip(before[name], weights, strict=True)]
+        for name, weights in weights_of(network).items()
+    }
+    start = 0 if first == "all" else list(moved).index(first)
+    assert sum(normalises(network, name) for name in moved) == 3
+    for place, (name, changed) in enumerate(moved.items()):
+        expected = place >= start and not normalises(network, name)
+        assert changed == [expected] * len(changed), name
+
+
+def test_an_unknown_layer_is_refused_with_near_names(network):
+    with pytest.raises(InputError) as caught:
+        finetune.unfreeze(network, "conv2_block1_1_con")
+    for said in ("finetune.unfreeze_from", "'conv2_block1_1_con'", "conv2_block1_1_conv"):
+        assert said in str(caught.value)
+
+
+# The stage
+
+
+def run(folder, out, learning_rate, attempts=3, drop=0.1):
+    """The final run; what it wrote."""
+    names = {"attempts": "attempts.csv", "history": "history.csv", "tuned_summary": "model.csv", "cost": "cost.csv"}
+    files = {name: out / file for name, file in names.items()}
+    finetune.final(
+        folder / "model.keras",
+        *sources(folder),
+        folder / "best.csv",
+        folder / "summary.csv",
+        settings(learning_rate, attempts, drop),
+        out / "backups",
+        out / "models" / "transfer.keras",
+        **files,
+    )
+    assert not (out / "backups").exists()
+    tables = {name: pd.read_csv(file) for name, file in files.items()}
+    return SimpleNamespace(model=keras.models.load_model(out / "models" / "transfer.keras"), **tables)
+
+
+def sources(folder):
+    return [folder / f"{split}.{kind}" for kind in ("npy", "csv") for split in COUNTS]
+
+
+def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
+    chosen = {"unfreeze_from": "all", "learning_rate": learning_rate, "attempts": attempts, "divide_by": 5}
+    # As a rule passes them.
+    return json.loads(json.dumps(SETTINGS | {"finetune": chosen | {"drop": drop}}))
+
+
+def train_scores(folder, network):
+    """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
+    examples = inputs.join(*(inputs.read(folder / f"{split}.npy", folder / f"{split}.csv") for split in COUNTS))
+    fixed = examples.stratified(sum(COUNTS.values()) // 5, SETTINGS["seed"])
+    logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
+    return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)
+
+
+COLUMNS = ["attempt", "learning_rate", "epochs", "refitted_loss_before", "refitted_loss_after", "loss_before"]
+COLUMNS += ["loss_after", "auc_before", "auc_after", "verdict"]
+
+
+@pytest.fixture(scope="module")
+def dropped(folder, tmp_path_factory):
+    with np.errstate(invalid="ignore"):
+        return run(folder, tmp_path_factory.mktemp("dropped"), ABSURD, attempts=2)
+
+
+def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped):
+    rows = dropped.attempts
+    assert list(rows.columns) == COLUMNS
+    assert rows["attempt"].tolist() == [1, 2] and rows["learning_rate"].tolist() == [ABSURD, ABSURD / 5]
+    assert (rows["verdict"] == "dropped").all()
+    loss, auc = train_scores(folder, network)
+    assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
+    assert rows["auc_before"].to_numpy() == pytest.approx(auc)
+    assert not (rows["refitted_loss_after"] <= rows["refitted_loss_before"] + 0.1).any()
+    # Stopped at the drop, after the first epoch.
+    assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 1, 2, 2]
+    before = dropped.history[dropped.history["epoch"] == 0]
+    assert before["train_loss"].to_numpy() == pytest.approx(loss, rel=1e-4)
+
+
+def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
+    assert all(map(np.array_equal, dropped.model.get_weights(), network.get_weights()))
+    row = dropped.tuned_summary.iloc[0]
+    assert row["reloaded_identical"] and row["weights_sha256"] == fitting.weights_sha256(network)
+
+
+def test_a_gain_is_kept(folder, network, tmp_path):
+    kept = run(folder, tmp_path, 0.00003)
+    (row,) = kept.attempts.to_dict("records")
+    assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
+    assert row["refitted_loss_after"] < row["refitted_loss_before"]
+    assert train_scores(folder, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
+    assert kept.tuned_summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
+    for name, weights in weights_of(kept.model).items():
+        same = all(map(np.array_equal, weights, network.get_layer(name).get_weights()))
+        assert same == normalises(network, name), name
+
+
+def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
+    """A rise within the allowance stops nothing, but neither is it kept."""
+    rejected = run(folder, tmp_path, 10.0, attempts=1, drop=1e30)
+    (row,) = rejected.attempts.to_dict("records")
+    assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS
+    assert row["refitted_loss_after"] >= row["refitted_loss_before"]
+    assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
+
+
+@pytest.mark.parametrize(
+    ("shift", "order", "expected"), [(-3, 1, "kept"), (0, -1, "dropped"), (np.nan, 1, "dropped"), (9, 0.5, "no gain")]
+)
+def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shift, order, expected):
+    """A run whose images keep their order is no drop, however far its logits have moved; one that loses it is."""
+    labels = np.repeat([0.0, 1.0], [150, 50])
+    before = np.random.default_rng(0).normal(4 * labels - 2)
+    sharper = np.where(labels == 1, 0.5, -0.5)
+    after = order * (before + sharper) + shift
+    scores = [finetune.score(labels, logits) for logits in (before, after)]
+    assert finetune.verdict(*(score["refitted_loss"] for score in scores), drop=0.1) == expected
+    if expected == "kept":
+        assert scores[1]["loss"] > scores[0]["loss"] + 0.1
+
+
+@pytest.fixture(scope="module")
+def ahead(folder, tmp_path_factory):
+    """The run that was made ahead, at a first attempt's learning rate of 0.0003."""
+    out = tmp_path_factory.mktemp("ahead")
+    files = *sources(folder), folder / "best.csv", folder / "summary.csv"
+    finetune.ahead(folder / "model.keras", *files, settings(0.0003), out / "backups", out / "made" / "ahead.npz")
+    assert not (out / "backups").exists()
+    return out / "made" / "ahead.npz"
+
+
+def heldout(folder, tmp_path, schedules, ahead, learning_rate=0.0003):
+    """Files of the held-out run after these attempts: backups, model, history, predictions, cost."""
+    schedules.to_csv(tmp_path / "attempts.csv", index=False)
+    names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
+    out = [tmp_path / name for name in names]
+    files = *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", ahead
+    finetune.heldout(folder / "model.keras", *files, settings(learning_rate), *out)
+    return out
+
+
+@pytest.mark.parametrize("verdict", ["dropped", "kept"])
+def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict, ahead):
+    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
+    backups, model, history, table, _ = heldout(folder, tmp_path, attempts, ahead)
+    assert not backups.exists()
+    tuned = keras.models.load_model(model)
+    same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
+    assert same == (verdict == "dropped")
+
+    rows, predictions = pd.read_csv(history), pd.read_csv(table)
+    assert rows["epoch"].tolist() == ([0, 1] if verdict == "kept" else [0])
+    assert (predictions["seed"] == 3).all()
+    assert predictions["file"].tolist() == pd.read_csv(folder / "val.csv")["file"].tolist()
+    labels = predictions["label"] == "covid"
+    images = np.load(folder / "val.npy")[..., None].astype(np.float32)
+    for scored, row in [(network, rows.iloc[0]), (tuned, rows.iloc[-1])]:
+        logits = scored.predict(images, verbose=0)[:, 0].astype(np.float64)
+        assert row["val_loss"] == pytest.approx(log_loss(labels, expit(logits)), rel=1e-4)
+        assert row["val_auc"] == pytest.approx(roc_auc_score(labels, logits))
+    assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
+
+
+def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(folder, tmp_path, ahead):
+    schedule = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "verdict": ["kept"]})
+    (tmp_path / "alone").mkdir()
+    _, model, history, _, cost = heldout(folder, tmp_path, schedule, ahead)
+    assert pd.read_csv(cost)["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
+    # And what it would be without: as if the schedule were a later attempt's.
+    _, alone, own_history, _, cost = heldout(folder, tmp_path / "alone", schedule, ahead, learning_rate=0.0015)
+    assert pd.read_csv(cost)["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
+    assert pd.read_csv(history).equals(pd.read_csv(own_history))
+    first, second = map(keras.models.load_model, (model, alone))
+    assert fitting.weights_sha256(first) == fitting.weights_sha256(second)
+
+
+def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path, ahead):
+    """Even if its loss rises by more than an attempt's may."""
+    schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
+    _, _, history, _, _ = heldout(folder, tmp_path, schedule, ahead)
+    rows = pd.read_csv(history)
+    assert rows["epoch"].tolist() == [0, 1, 2]
+    assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
+
+
+# What it is worth
+
+
+def predictions_of(logits, seed=3):
+    """Of a table of val predictions: the first half are normal."""
+    labels = np.repeat(["normal", "covid"], len(logits) // 2)
+    files = [f"val/{place}.png" for place in range(len(logits))]
+    return pd.DataFrame({"file": files, "label": labels, "seed": seed, "logit": logits})
+
+
+def gain_of(folder, head, finetuned):
+    """Row of tables/finetune/heldout.csv."""
+    head.to_csv(folder / "head.csv", index=False)
+    finetuned.to_csv(folder / "finetuned.csv", index=False)
+    pd.DataFrame({"verdict": ["dropped", "kept"]}).to_csv(folder / "attempts.csv", index=False)
+    finetune_gain(
+        *(folder / f"{name}.csv" for name in ("head", "finetuned", "attempts")), {"seed": 1}, folder / "t.csv"
+    )
+    return pd.read_csv(folder / "t.csv").iloc[0]
+
+
+def test_the_gain_is_that_of_the_same_head_on_the_same_images(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 100)
+    weak, strong = rng.normal(truth, 1), rng.normal(3 * truth, 1)
+    head = pd.concat([predictions_of(weak), predictions_of(strong, seed=4)])  # another seed's, which is left out
+    row = gain_of(tmp_path, head.sample(frac=1, random_state=0), predictions_of(strong))
+    assert row["verdict"] == "kept"
+    aucs = [roc_auc_score(truth, logits) for logits in (weak, strong)]
+    assert [row["val_auc_head"], row["val_auc_finetuned"]] == pytest.approx(aucs)
+    assert row["val_loss_head"] == pytest.approx(log_loss(truth, expit(weak)))
+    assert row["val_loss_finetuned"] == pytest.approx(log_loss(truth, expit(strong)))
+    assert row["difference"] == pytest.approx(aucs[1] - aucs[0])
+    # Against a bootstrap of its own, by the definition of the AUC.
+    interval = bootstrap_interval(weak, strong)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, abs=0.01)
+    assert 0 < row["ci_low"] < row["difference"] < row["ci_high"]
+
+
+def bootstrap_interval(weak, strong):
+    """Percentiles of the difference of AUCs, pairs of logits resampled within normal and covid alike."""
+
+    def gain(weak_normal, strong_normal, weak_covid, strong_covid):
+        return auc(strong_normal, strong_covid) - auc(weak_normal, weak_covid)
+
+    def auc(normal, covid):
+        return np.mean(covid[:, None] > normal[None])
+
+    rng, gains = np.random.default_rng(5), []
+    for _ in range(2000):
+        normal, covid = rng.integers(0, 100, 100), rng.integers(100, 200, 100)
+        gains.append(gain(weak[normal], strong[normal], weak[covid], strong[covid]))
+    return np.percentile(gains, [2.5, 97.5])
+
+
+def test_an_unchanged_model_gains_nothing(tmp_path):
+    logits = np.random.default_rng(0).normal(np.repeat([0, 1], 20), 1)
+    row = gain_of(tmp_path, predictions_of(logits), predictions_of(logits))
+    assert (row["difference"], row["ci_low"], row["ci_high"]) == (0, 0, 0)
