@@ -11,7 +11,6 @@ import logging
 import shutil
 import sys
 import tempfile
-import typing
 from pathlib import Path
 
 log = logging.getLogger("pipeline")
@@ -24,30 +23,65 @@ class InputError(Exception):
     """
 
 
-def run(*commands, arguments=None):
-    """Call the one of `commands` that the command line names.
+class Backup(type(Path())):
+    """A file or folder from which a job that was cut off goes on; removed when the job's outputs are written."""
 
-    Each command is a function whose keyword parameters become required options: `Path`, `str`, `int` and `float` take
-    one value, `list[Path]` any number, `dict` a JSON object. The first line of its docstring is its help. `--log FILE`
-    writes the messages to FILE as well as to the terminal.
+
+VALUES = (str, int, float, Path, Backup, dict)  # what an option gives without a file being read
+
+
+def run(*commands, arguments=None):
+    """Call the one of `commands` that the command line names; with one only, no name is needed.
+
+    Each command is a function whose parameters become required options of the same names: `str`, `int`, `float` and
+    `Path` take one value, `dict` a JSON object, and a table, an array, or any other type that pipeline.storage reads,
+    its files. What the function returns, {name: value}, is written to the files of `--outputs NAME=FILE ...`, a rule's
+    outputs under their names. The first line of the docstring is the help. `--log FILE` writes the messages to FILE as
+    well as to the terminal.
     """
     parser = argparse.ArgumentParser(description=inspect.getmodule(commands[0]).__doc__)
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in commands:
-        options = subparsers.add_parser(command.__name__, help=inspect.getdoc(command).splitlines()[0])
-        options.set_defaults(command=command)
-        options.add_argument("--log", type=Path)
-        for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
-            options.add_argument(f"--{name.replace('_', '-')}", **_option(parameter.annotation))
-    chosen = vars(parser.parse_args(arguments))
-    command, log_file = chosen.pop("command"), chosen.pop("log")
+    if len(commands) == 1:
+        _add_options(parser, commands[0])
+    else:
+        subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+        for command in commands:
+            _add_options(subparsers.add_parser(command.__name__, help=inspect.getdoc(command).splitlines()[0]), command)
+    options = vars(parser.parse_args(arguments))
+    command, log_file, outputs = options.pop("command"), options.pop("log"), options.pop("outputs")
     _start_log(log_file)
     try:
         with _job_of_build(), one_line():
-            command(**chosen)
+            _call(command, options, outputs)
     except Exception:
         log.exception("%s %s failed", sys.argv[0], command.__name__)
         sys.exit(1)
+
+
+def _add_options(parser, command):
+    parser.set_defaults(command=command)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--outputs", nargs="*", default=[], metavar="NAME=FILE")
+    for name, annotation in _parameters(command).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", **_option(annotation))
+
+
+def _parameters(command):
+    return {name: each.annotation for name, each in inspect.signature(command, eval_str=True).parameters.items()}
+
+
+def _call(command, options, outputs):
+    # Not above: Snakemake imports this module, and needs neither NumPy nor pandas.
+    from pipeline import storage
+
+    for name, annotation in _parameters(command).items():
+        if annotation not in VALUES:
+            options[name] = storage.read(annotation, options[name])
+    files = {}
+    for name, file in (output.split("=", 1) for output in outputs):
+        files.setdefault(name, []).append(Path(file))
+    storage.write(files, command(**options) or {})
+    for backup in (value for value in options.values() if isinstance(value, Backup)):
+        shutil.rmtree(backup) if backup.is_dir() else backup.unlink(missing_ok=True)
 
 
 def _job_of_build():
@@ -93,9 +127,9 @@ def _of_system(error):
 def _option(annotation):
     if annotation is dict:
         return {"type": json.loads, "required": True, "metavar": "JSON"}
-    if typing.get_origin(annotation) is list:
-        return {"type": typing.get_args(annotation)[0], "nargs": "*", "required": True}
-    return {"type": annotation, "required": True}
+    if annotation in VALUES:
+        return {"type": annotation, "required": True}
+    return {"type": Path, "nargs": "*", "required": True, "metavar": "FILE"}
 
 
 def _start_log(file):

@@ -4,18 +4,15 @@ import errno
 import functools
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.command import InputError, one_line, run
-from pipeline.images import cache
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,18 +43,10 @@ def test_a_full_disk_is_one_line(caplog):
         out.write_text("x")
 
     with pytest.raises(SystemExit) as stop:
-        run(fill, arguments=["fill", "--out", "/dev/full"])
+        run(fill, arguments=["--out", "/dev/full"])
     (line,) = caplog.messages
     assert stop.value.code == 1 and "the disk is full; free some space and run the same command again" in line
     assert line.split(":")[0] in (str(Path.cwd()), os.environ.get("TMPDIR", "/tmp"))
-
-
-def test_an_array_that_the_disk_cannot_hold_is_told_before_it_is_created(tmp_path, caplog):
-    """Filled in spite of that, it would end the process with a signal."""
-    file = tmp_path / "too_large.npy"
-    with pytest.raises(SystemExit), one_line():
-        cache.create(file, (2, shutil.disk_usage(tmp_path).total), np.uint8)
-    assert caplog.messages[0].startswith(f"{file}: the disk is full") and not file.exists()
 
 
 def test_ctrl_c_is_one_line_from_the_first_import_on(tmp_path):
@@ -81,7 +70,7 @@ def test_a_log_holds_any_name_whatever_the_language_of_the_terminal(tmp_path):
         "from pipeline.command import log, run\ndef tell():\n    'Log.'\n    log.info('\\u80ba \\udcff')\nrun(tell)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "tell", "--log", tmp_path / "told.log"],
+        [sys.executable, "-c", script, "--log", tmp_path / "told.log"],
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
         capture_output=True,
         text=True,

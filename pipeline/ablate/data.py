@@ -44,7 +44,7 @@ def ablate_data(
     rows, costs, outputs = [], [], []
     for module, (hyperparameters, train_file, val_file) in models.items():
         model = module.__name__.rpartition(".")[2]
-        train, held_out = inputs.read(train_file, train_index), inputs.read(val_file, val_index)
+        train, held_out = inputs.Examples.read(train_file, train_index), inputs.Examples.read(val_file, val_index)
         for share, seed in itertools.product(shares, budget["seeds"]):
             examples = drawn(train, share, seed)
             epochs, steps = duration(len(examples), len(train), hyperparameters["batch_size"], budget["data_epochs"])

@@ -37,7 +37,7 @@ def ablate_heads(
     """Train a head for every variant of one study with every seed."""
     runtime.start(settings["compute"])
     budget = settings["ablate"]
-    sets = inputs.read(train, train_index), inputs.read(val, val_index)
+    sets = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
     variants = heads(*sets, settings) if study == "head" else cuts(*sets, keras.models.load_model(backbone), settings)
     rows, costs, outputs = [], [], []
     for variant, reference, examples, held_out, hyperparameters, sizes in variants:

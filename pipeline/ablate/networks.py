@@ -41,8 +41,8 @@ def ablate(
     budget = settings["ablate"]
     rows, costs, outputs = [], [], []
     for variant, reference, place, changed in variants(study, settings):
-        examples = inputs.read(train[place], train_index).stratified(budget["images"], settings["seed"])
-        held_out = inputs.read(val[place], val_index)
+        examples = inputs.Examples.read(train[place], train_index).stratified(budget["images"], settings["seed"])
+        held_out = inputs.Examples.read(val[place], val_index)
         hyperparameters = baseline.narrow(settings) | changed.get("hyperparameters", {})
         augmentation = changed.get("augmentation", settings["augmentation"])
         for seed in budget["seeds"]:

@@ -93,7 +93,7 @@ def read(images, index, masks):
     Returns:
         Examples; DataFrame; bool (n, size, size) and its name, as of `regions.inside`.
     """
-    examples = inputs.read(images, index)
+    examples = inputs.Examples.read(images, index)
     count, size, _ = examples.values.shape
     shrunk = [as_mask(mask, size) for mask in cache.read(masks)]
     return examples, pd.read_csv(index), *regions.inside(shrunk, count, size)

@@ -47,7 +47,7 @@ def audit_counterfactuals(
 ):
     """The change of probability and the share of flipped verdicts of each model by each edit, class by class."""
     runtime.start(settings["compute"])
-    examples = inputs.read(val, val_index)
+    examples = inputs.Examples.read(val, val_index)
     images, labels = np.asarray(examples.values), examples.labels
     groups = pd.read_csv(val_index)["group"].to_numpy()
     inside, region = regions.inside(cache.read(val_masks), *images.shape[:2])

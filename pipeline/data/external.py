@@ -1,10 +1,10 @@
-"""data_external: images of another source, checked like the archive. It belongs to the stage data.
+"""data: images of another source, checked like the archive.
 
 Images that the archive has too, in whichever split, are dropped: of those a model has seen, it would tell nothing new.
 
 Reads   the external archive, in either layout, its own splits left aside; tables/data/index.csv and the caches of all
         splits.
-Writes  tables/data/index_external.csv, results/data/external.npy with its digest; tables/data/external_summary.csv.
+Returns index, images (uint8 (images, size, size), in its rows' order), summary.
 """
 
 from pathlib import Path
@@ -13,27 +13,19 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.data.index import COLUMNS, check_labels, check_phantoms, check_size, read_images, write
-from pipeline.images import cache, duplicates
+from pipeline.data.index import COLUMNS, check_labels, check_phantoms, check_size, read_images, taken
+from pipeline.images import duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import resize
 from pipeline.images.layout import check_complete, find_images
 from pipeline.vocabulary import LABELS, SPLITS
 
 
-def data_external(
-    archive: Path,
-    index: Path,
-    caches: list[Path],
-    settings: dict,
-    external_index: Path,
-    external_images: Path,
-    summary: Path,
-):
+def prepare(archive: Path, index: pd.DataFrame, caches: list[np.ndarray], settings: dict):
     """Check, index and cache every image of the external set that is no copy of one of the archive.
 
     Args:
-        caches: of train, val and test.
+        caches: uint8 (images, size, size) of train, val and test.
 
     Raises:
         InputError: what the stage data raises; or a class of which nothing but copies is there, or too little.
@@ -48,9 +40,8 @@ def data_external(
     check_phantoms(archive, table["file"], rows, settings["demo"])
     table = table.join(pd.DataFrame(rows))
 
-    known = pd.read_csv(index)
-    known = pd.concat([known[known["split"] == split] for split in SPLITS])  # in the order of the caches
-    images = [*(image for file in caches for image in cache.read(file)), *pixels]
+    known = pd.concat([index[index["split"] == split] for split in SPLITS])  # in the order of the caches
+    images = [*(image for images in caches for image in images), *pixels]
     thumbnails = np.stack([resize(np.asarray(image), duplicates.THUMBNAIL) for image in images])
     pairs, found = duplicates.find([*known["sha256"], *table["sha256"]], thumbnails, seed)
     # The archive's own pairs were judged by the stage data, from its files instead of its cache.
@@ -68,14 +59,15 @@ def data_external(
             )
     check_size(archive, kept)
 
-    external_index.parent.mkdir(parents=True, exist_ok=True)
-    kept[COLUMNS].to_csv(external_index, index=False)
-    write(external_images, pixels, kept.index)
     counts = kept["label"].value_counts()
-    counted = {"images": len(kept), **{label: counts[label] for label in LABELS}, "dropped": copied.sum()}
-    pd.DataFrame([counted | {"threshold": found["threshold"]}]).to_csv(summary, index=False)
     log.info("external: %s; %d copies dropped", ", ".join(f"{counts[label]} {label}" for label in LABELS), copied.sum())
+    counted = {"images": len(kept), **{label: counts[label] for label in LABELS}, "dropped": copied.sum()}
+    return {
+        "index": kept[COLUMNS],
+        "images": taken(pixels, kept.index),
+        "summary": pd.DataFrame([counted | {"threshold": found["threshold"]}]),
+    }
 
 
 if __name__ == "__main__":
-    run(data_external)
+    run(prepare)

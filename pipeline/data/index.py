@@ -1,10 +1,9 @@
 """data: an archive or folder of X-rays becomes a checked index and one uint8 cache a split.
 
 Reads   the archive, in place: split folders, or the COVID-19 Radiography Database as it is downloaded.
-Writes  tables/data/index.csv and index_{train,val,test}.csv, one row an image;
-        tables/data/duplicates.csv, one row a member of a group of copies, and duplicates_summary.csv;
-        results/data/{train,val,test}.npy, uint8 (images, size, size), in the rows' order, with digests;
-        results/data/{train,val,test}_masks.npy likewise, 0 and 255; (0, size, size) where the data has no masks.
+Returns index and splits, one row per image; duplicates, one row per member of a group of copies, and its summary;
+        caches, uint8 (images, size, size), in the rows' order, one per split; masks likewise, 0 and 255;
+        (0, size, size) where the data has no masks.
 """
 
 import hashlib
@@ -18,15 +17,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pipeline import storage
 from pipeline.command import InputError, log, run
-from pipeline.images import cache, duplicates
+from pipeline.images import duplicates
 from pipeline.images.archive import ReadError, open_source
 from pipeline.images.decode import DecodeError, as_mask, decode, film, resize
 from pipeline.images.layout import check_complete, find_images, some
 from pipeline.vocabulary import LABELS, SPLITS
 
-LEAST = 5  # images of a split: explore compares splits by a classifier in as many folds
-LEAST_OF_CLASS = 2  # in each split: the variance of an AUC is one over the images of a class
+MIN_IMAGES = 5  # images of a split: explore compares splits by a classifier in as many folds
+MIN_IMAGES_OF_CLASS = 2  # in each split: the variance of an AUC is one over the images of a class
 SAME_FILM = 0.998  # correlation of a film with itself saved again: 0.9994 and more as JPEG of quality 60 or in half the
 # size; of the two films in the COVID-19 Radiography Database's subset that are most alike, 0.9975
 INVERTED = -0.5  # correlation with the mean image; in that subset, -0.28 and more
@@ -35,16 +35,7 @@ COLUMNS = ["file", "split", "label", "width", "height", "mode", "bit_depth", "by
 FILES_AT_ONCE = 256
 
 
-def data(
-    archive: Path,
-    settings: dict,
-    index: Path,
-    splits: list[Path],
-    caches: list[Path],
-    masks: list[Path],
-    duplicates_table: Path,
-    summary: Path,
-):
+def prepare(archive: Path, settings: dict):
     """Check, index and cache every image of the archive.
 
     Raises:
@@ -79,32 +70,33 @@ def data(
     check_size(archive, table)
     _report_copies(copies, found, len(pixels), dropped)
 
-    index.parent.mkdir(parents=True, exist_ok=True)
-    table[COLUMNS].to_csv(index, index=False)
     listed = pd.concat([copies, _of_two_labels(table, of_two_labels)])
-    listed.assign(threshold=found["threshold"]).to_csv(duplicates_table, index=False)
     counts = {"images": len(pixels), **found, "groups": copies["group"].nunique(), "dropped": len(dropped)}
-    pd.DataFrame([counts]).to_csv(summary, index=False)
-    for split, split_index, split_cache, split_masks in zip(SPLITS, splits, caches, masks, strict=True):
-        chosen = table[table["split"] == split]
-        chosen[COLUMNS].to_csv(split_index, index=False)
-        write(split_cache, pixels, chosen.index)
-        write(split_masks, mask_pixels, chosen.index if len(mask_pixels) else [])
-        counts = chosen["label"].value_counts()
-        log.info("%s: %s", split, ", ".join(f"{counts[label]} {label}" for label in LABELS))
+    of_split = {split: table[table["split"] == split] for split in SPLITS}
+    for split, rows in of_split.items():
+        labels = rows["label"].value_counts()
+        log.info("%s: %s", split, ", ".join(f"{labels[label]} {label}" for label in LABELS))
+    return {
+        "index": table[COLUMNS],
+        "splits": [rows[COLUMNS] for rows in of_split.values()],
+        "caches": [taken(pixels, rows.index) for rows in of_split.values()],
+        "masks": [taken(mask_pixels, rows.index if len(mask_pixels) else []) for rows in of_split.values()],
+        "duplicates": listed.assign(threshold=found["threshold"]),
+        "summary": pd.DataFrame([counts]),
+    }
 
 
 def check_size(archive, table):
     """In each split enough images, and of each class, to be compared with the others; copies count once."""
     different = table.drop_duplicates(["split", "group"])
-    few = [f"{count} in {split}" for split, count in different["split"].value_counts().items() if count < LEAST]
+    few = [f"{count} in {split}" for split, count in different["split"].value_counts().items() if count < MIN_IMAGES]
     of_class = different.groupby(["split", "label"]).size()
-    few += [f"{count} {label} in {split}" for (split, label), count in of_class.items() if count < LEAST_OF_CLASS]
+    few += [f"{count} {label} in {split}" for (split, label), count in of_class.items() if count < MIN_IMAGES_OF_CLASS]
     if few:
         raise InputError(
-            f"{archive}: too few images, {', '.join(few)} (copies count once); expected at least {LEAST} in each "
-            f"split, and in it {LEAST_OF_CLASS} of each class, without which they cannot be compared; add images, or "
-            "increase the counts in dataset.draw if it is set"
+            f"{archive}: too few images, {', '.join(few)} (copies count once); expected at least {MIN_IMAGES} in "
+            f"each split, and in it {MIN_IMAGES_OF_CLASS} of each class, without which they cannot be compared; add "
+            "images, or increase the counts in dataset.draw if it is set"
         )
 
 
@@ -355,13 +347,12 @@ def _report_copies(copies, found, images, dropped):
     )
 
 
-def write(path, arrays, places):
-    """A cache of the arrays at `places`, with its digest."""
-    cached = cache.create(path, (len(places), *arrays.shape[1:]), np.uint8)
+def taken(arrays, places):
+    """The arrays at `places`, on disk, not in memory."""
+    array = storage.scratch((len(places), *arrays.shape[1:]), np.uint8)
     for number, place in enumerate(places):
-        cached[number] = arrays[place]
-    cached.flush()
-    cache.seal(path)
+        array[number] = arrays[place]
+    return array
 
 
 def check_phantoms(archive, files, rows, demo):
@@ -379,4 +370,4 @@ def check_phantoms(archive, files, rows, demo):
 
 
 if __name__ == "__main__":
-    run(data)
+    run(prepare)

@@ -1,14 +1,13 @@
 """explore: Task 1, what is in the data: sizes, classes, grey values, quality, samples; the same for each split.
 
 Reads   tables/data/index.csv and the caches of all three splits. Nothing but the report reads what this stage writes.
-Writes  tables/explore/*.csv, results/explore/samples.npz and pixels.npz, from which pipeline.explore.figures draws.
+Returns the stage's tables, and the images that its figures show.
 
 All grey values are those of the cached images, resized to the size that the networks take.
 """
 
 import hashlib
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from pipeline.command import run
-from pipeline.images import cache
 from pipeline.images.regions import border_share
 from pipeline.statistics import metrics, tests
 from pipeline.statistics.intervals import auc_interval
@@ -46,51 +44,35 @@ SMALL = {"chi-square": 0.1, "Kolmogorov-Smirnov": 2 * norm.cdf(0.1) - 1, "classi
 
 # Another number of threads would add up in another order, and give (slightly) other results.
 @threadpool_limits.wrap(limits=1)
-def explore(
-    index: Path,
-    caches: list[Path],
-    settings: dict,
-    sizes: Path,
-    classes: Path,
-    pixels: Path,
-    intensities: Path,
-    images: Path,
-    mean_images: Path,
-    uniformity: Path,
-    shortcuts: Path,
-    samples: Path,
-    pixel_images: Path,
-):
-    """Describe each split by tables, compare splits and classes, and pick the samples to be shown."""
-    table = pd.read_csv(index)
-    arrays = {split: cache.read(file) for split, file in zip(SPLITS, caches, strict=True)}
-    rows = {split: table[table["split"] == split] for split in SPLITS}
+def describe(index: pd.DataFrame, train: np.ndarray, val: np.ndarray, test: np.ndarray, settings: dict):
+    """Describe each split by tables, compare splits and classes, and pick the samples to be shown.
+
+    Args:
+        train, val, test: uint8 (images, height, width), in the rows' order of the index.
+    """
+    arrays = dict(zip(SPLITS, (train, val, test), strict=True))
+    rows = {split: index[index["split"] == split] for split in SPLITS}
     labels = {split: rows[split]["label"].to_numpy() for split in SPLITS}
     groups = [(split, label) for split in SPLITS for label in LABELS]
     counts = {split: grey_counts(arrays[split]) for split in SPLITS}
     histograms = {(split, label): counts[split][labels[split] == label].sum(axis=0) for split, label in groups}
     moments = {(split, label): pixel_moments(arrays[split][labels[split] == label]) for split, label in groups}
-    described = pd.concat([image_table(rows[split], arrays[split], counts[split]) for split in SPLITS])
+    images = pd.concat([image_table(rows[split], arrays[split], counts[split]) for split in SPLITS])
     thumbnails = {split: thumbnail_table(arrays[split]) for split in SPLITS}
-
-    for file in (sizes, samples):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    size_table(table).to_csv(sizes, index=False)
-    class_table(table).to_csv(classes, index=False)
-    pixel_table(histograms).to_csv(pixels, index=False)
-    intensity_table(histograms).to_csv(intensities, index=False)
-    described.to_csv(images, index=False)
-    mean_image_table(moments).to_csv(mean_images, index=False)
-    uniformity_table(described, thumbnails, settings["seed"]).to_csv(uniformity, index=False)
-    shortcut_table(described, settings["seed"]).to_csv(shortcuts, index=False)
-    np.savez_compressed(
-        samples,
-        **{f"{split}_{label}": arrays[split][labels[split] == label][:SAMPLES] for split, label in groups},
-    )
-    np.savez_compressed(
-        pixel_images,
-        **{f"{label}_{name}": moments["train", label][name].astype(np.float32) for label in LABELS for name in MOMENTS},
-    )
+    return {
+        "sizes": size_table(index),
+        "classes": class_table(index),
+        "pixels": pixel_table(histograms),
+        "intensities": intensity_table(histograms),
+        "images": images,
+        "mean_images": mean_image_table(moments),
+        "uniformity": uniformity_table(images, thumbnails, settings["seed"]),
+        "shortcuts": shortcut_table(images, settings["seed"]),
+        "samples": {f"{split}_{label}": arrays[split][labels[split] == label][:SAMPLES] for split, label in groups},
+        "pixel_images": {
+            f"{label}_{name}": moments["train", label][name].astype(np.float32) for label in LABELS for name in MOMENTS
+        },
+    }
 
 
 def size_table(index):
@@ -326,4 +308,4 @@ def separation(labels, scores):
 
 
 if __name__ == "__main__":
-    run(explore)
+    run(describe)

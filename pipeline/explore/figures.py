@@ -1,33 +1,36 @@
 """Figures of the stage explore."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, PAGE, figure, save, show_image
+from pipeline.plots.style import COLOURS, COLUMN, PAGE, figure, show_image
 from pipeline.vocabulary import LABELS, SPLITS
 
 
-def explore(classes: Path, intensities: Path, images: Path, shortcuts: Path, samples: Path, pixel_images: Path,
-            classes_figure: Path, intensities_figure: Path, images_figure: Path, shortcuts_figure: Path,
-            samples_figures: list[Path], pixels_figure: Path):  # fmt: skip
-    """Draw classes, grey values of all pixels, of each image and of each place, non-anatomical cues, samples.
+def draw(
+    classes: pd.DataFrame,
+    intensities: pd.DataFrame,
+    images: pd.DataFrame,
+    shortcuts: pd.DataFrame,
+    samples: dict[str, np.ndarray],
+    pixel_images: dict[str, np.ndarray],
+):
+    """Draw classes, grey values of all pixels, of each image and of each place, non-anatomical cues, samples."""
+    of_split = [draw_samples({label: samples[f"{split}_{label}"] for label in LABELS}) for split in SPLITS]
+    return {
+        "classes": draw_classes(classes),
+        "intensities": draw_intensities(intensities),
+        "images": draw_images(images),
+        "shortcuts": draw_shortcuts(shortcuts),
+        "samples": of_split[0],
+        "samples_val": of_split[1],
+        "samples_test": of_split[2],
+        "pixels": draw_pixels(pixel_images),
+    }
 
-    `samples_figures` are those of train, val and test.
-    """
-    draw_classes(pd.read_csv(classes), classes_figure)
-    draw_intensities(pd.read_csv(intensities), intensities_figure)
-    draw_images(pd.read_csv(images), images_figure)
-    draw_shortcuts(pd.read_csv(shortcuts), shortcuts_figure)
-    arrays = np.load(samples)
-    for split, file in zip(SPLITS, samples_figures, strict=True):
-        draw_samples({label: arrays[f"{split}_{label}"] for label in LABELS}, file)
-    draw_pixels(np.load(pixel_images), pixels_figure)
 
-
-def draw_classes(table, file):
+def draw_classes(table):
     """Images of each class in each split, as grouped bars with their counts and shares."""
     drawing, axis = figure(COLUMN, 1.9)
     for place, label in enumerate(LABELS):
@@ -38,10 +41,10 @@ def draw_classes(table, file):
     axis.set_ylabel("images")
     axis.margins(y=0.25)
     axis.legend(loc="upper right")
-    save(drawing, file)
+    return drawing
 
 
-def draw_intensities(table, file):
+def draw_intensities(table):
     """Share of the pixels with each grey value, a panel a class, a line a split."""
     drawing, axes = figure(COLUMN, 1.7, 1, 2, sharey=True)
     for axis, label in zip(axes, LABELS, strict=True):
@@ -54,10 +57,10 @@ def draw_intensities(table, file):
         axis.set_ylim(0)
     axes[0].set_ylabel("pixels (%)")
     axes[1].legend(loc="upper left")
-    save(drawing, file)
+    return drawing
 
 
-def draw_images(table, file):
+def draw_images(table):
     """Distribution of the images' mean and standard deviation, a panel a class, a line a split."""
     drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex="row", sharey="row")
     for row, (column, name) in zip(axes, {"mean": "mean of an image", "sd": "s.d. of an image"}.items(), strict=True):
@@ -72,10 +75,10 @@ def draw_images(table, file):
     for axis, label in zip(axes[0], LABELS, strict=True):
         axis.set_title(label)
     axes[0, 0].legend(loc="upper left", handlelength=1)
-    save(drawing, file)
+    return drawing
 
 
-def draw_pixels(images, file):
+def draw_pixels(images):
     """Mean and standard deviation of each pixel over the training images of each class, and covid less normal."""
     drawing, axes = figure(COLUMN, 2.2, 2, 3)
     for row, (moment, name) in zip(axes, {"mean": "mean", "sd": "s.d."}.items(), strict=True):
@@ -91,10 +94,10 @@ def draw_pixels(images, file):
         drawing.colorbar(difference, ax=row[2], fraction=0.05, pad=0.02)
     for axis in axes.flat:
         axis.set_axis_off()
-    save(drawing, file)
+    return drawing
 
 
-def draw_shortcuts(table, file):
+def draw_shortcuts(table):
     """AUC on val of each non-anatomical cue, with its interval; all together in another colour."""
     drawing, axis = figure(COLUMN, 1.8)
     places = np.arange(len(table))[::-1]
@@ -107,10 +110,10 @@ def draw_shortcuts(table, file):
     axis.set_ylim(-0.6, len(table) - 0.4)
     axis.set_xlim(min(0.4, table["ci_low"].min()), 1)
     axis.set_xlabel("AUC on val")
-    save(drawing, file)
+    return drawing
 
 
-def draw_samples(samples, file):
+def draw_samples(samples):
     """A few images of each class with their label: {label: uint8 (images, height, width)}."""
     columns = max(len(samples[label]) for label in LABELS)
     drawing, axes = figure(PAGE, PAGE / (2 * columns) + 0.2, 1, 2 * columns)
@@ -119,8 +122,8 @@ def draw_samples(samples, file):
     for place, label in enumerate(LABELS):
         for axis, image in zip(axes[place * columns :], samples[label], strict=False):
             show_image(axis, image, f"label: {label}", COLOURS[label])
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(explore)
+    run(draw)

@@ -1,20 +1,16 @@
-"""explore_inputs: what pre-processing and augmentation do to an image. It belongs to the stage explore.
+"""explore: what pre-processing and augmentation do to an image.
 
-A module of its own, since it alone of that stage needs TensorFlow.
+A module of its own, since only it of this stage needs TensorFlow.
 
-Reads   the caches of train and val.
-Writes  tables/explore/normalisation.csv; results/explore/normalisation.npz and augmentation.npz, from which
-        pipeline.explore.input_figures draws.
+Reads   the images of train and val.
+Returns the table of normalised grey values, and the images that the figures show.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
 from pipeline.command import run
-from pipeline.images import cache
 from pipeline.images.augment import KINDS, NONE, augment
 from pipeline.images.normalise import STRATEGIES, normalisation
 from pipeline.models import runtime
@@ -22,35 +18,32 @@ from pipeline.models import runtime
 DRAWS = 2
 
 
-def explore_inputs(train: Path, val: Path, settings: dict, table: Path, normalised: Path, augmented: Path):
-    """Each normalisation strategy on a val sample, and each augmentation, several draws, on a train sample."""
-    runtime.start(settings["compute"])
-    train_images, val_images = cache.read(train), cache.read(val)
-    table.parent.mkdir(parents=True, exist_ok=True)
-    normalised.parent.mkdir(parents=True, exist_ok=True)
+def preprocess(train: np.ndarray, val: np.ndarray, settings: dict):
+    """Each normalisation strategy on a val sample, and each augmentation, several draws, on a train sample.
 
-    sample = val_images[:1]
-    outputs = {strategy: normalise(strategy, train_images, sample)[0] for strategy in STRATEGIES}
-    np.savez_compressed(normalised, raw=sample[0], **outputs)
-    pd.DataFrame(
-        [
-            row("raw", sample[0], np.asarray(val_images, np.float32)),
-            *(
-                row(strategy, outputs[strategy], normalise(strategy, train_images, val_images))
-                for strategy in STRATEGIES
-            ),
-        ]
-    ).to_csv(table, index=False)
+    Args:
+        train, val: uint8 (images, height, width).
+    """
+    runtime.start(settings["compute"])
+    sample = val[:1]
+    outputs = {strategy: normalise(strategy, train, sample)[0] for strategy in STRATEGIES}
+    rows = [
+        row("raw", sample[0], np.asarray(val, np.float32)),
+        *(row(strategy, outputs[strategy], normalise(strategy, train, val)) for strategy in STRATEGIES),
+    ]
 
     bounds = settings["augmentation"]
     kinds = {kind: NONE | {name: bounds[name] for name in names} for kind, names in KINDS.items()} | {"all": bounds}
-    repeated = tf.constant(np.repeat(train_images[:1, ..., None], DRAWS, axis=0), tf.float32)
+    repeated = tf.constant(np.repeat(train[:1, ..., None], DRAWS, axis=0), tf.float32)
     draws = {kind: augment(repeated, (settings["seed"], 0), chosen).numpy() for kind, chosen in kinds.items()}
-    np.savez_compressed(
-        augmented,
-        original=train_images[0],
-        **{kind: np.round(drawn[..., 0]).astype(np.uint8) for kind, drawn in draws.items()},
-    )
+    return {
+        "table": pd.DataFrame(rows),
+        "normalised": {"raw": sample[0], **outputs},
+        "augmented": {
+            "original": train[0],
+            **{kind: np.round(drawn[..., 0]).astype(np.uint8) for kind, drawn in draws.items()},
+        },
+    }
 
 
 def normalise(strategy, train_images, images):
@@ -71,4 +64,4 @@ def row(strategy, sample, images):
 SUMMARIES = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 
 if __name__ == "__main__":
-    run(explore_inputs)
+    run(preprocess)

@@ -45,7 +45,7 @@ def final(
     fixed subset of them, its intercept refitted, has risen.
     """
     runtime.start(settings["compute"])
-    examples = inputs.join(inputs.read(train, train_index), inputs.read(val, val_index))
+    examples = inputs.join(inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index))
     epochs = int(pd.read_csv(summary)["epochs"].item())
     hyperparameters = fitting.read_best(best)
     learning_rate = settings["finetune"]["learning_rate"]
@@ -95,12 +95,12 @@ def ahead(
     runtime.start(settings["compute"])
     fine_tune(
         load(model, settings["seed"]),
-        inputs.read(train, train_index),
+        inputs.Examples.read(train, train_index),
         settings,
         fitting.read_best(best) | {"learning_rate": settings["finetune"]["learning_rate"]},
         int(pd.read_csv(summary)["epochs"].item()),
         backups / "heldout.npz",
-        val=inputs.read(val, val_index),
+        val=inputs.Examples.read(val, val_index),
     )
     finished.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(backups / "heldout.npz", finished)
@@ -130,7 +130,7 @@ def heldout(
             of the other count as well.
     """
     runtime.start(settings["compute"])
-    train_examples, val_examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    train_examples, val_examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
     network = load(model, settings["seed"])
     schedule = pd.read_csv(attempts, float_precision="round_trip").iloc[-1]
     learning_rate = float(schedule["learning_rate"])  # Of NumPy's type Keras' schedule would differ in its last bits.

@@ -43,7 +43,7 @@ def gradcam_trust(
     """
     runtime.start(settings["compute"])
     seed = settings["seed"]
-    images = inputs.read(val, val_index).stratified(settings["gradcam"]["val_images"], seed).values
+    images = inputs.Examples.read(val, val_index).stratified(settings["gradcam"]["val_images"], seed).values
     network = keras.models.load_model(explained)
     layer = explain.target_layer(network, settings["gradcam"]["layer"][model], f"gradcam.layer.{model}")
     maps, logits = explain.signed_maps(network, layer, images)

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from pipeline.images import cache
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -21,6 +19,13 @@ class Examples:
     values: np.ndarray
     labels: np.ndarray
     files: np.ndarray
+
+    @classmethod
+    def read(cls, values_file, index_file):
+        """The examples of one split: a cached array, memory-mapped, and its index."""
+        index = pd.read_csv(index_file)
+        labels = (index["label"] == "covid").to_numpy(np.float32)
+        return cls(np.load(values_file, mmap_mode="r"), labels, index["file"].to_numpy(str))
 
     def __len__(self):
         return len(self.labels)
@@ -36,13 +41,6 @@ class Examples:
         chosen = [order[self.labels[order] == label] for label in (0, 1)]
         chosen = np.sort(np.concatenate([places[: max(1, round(share * len(places)))] for places in chosen]))
         return Examples(self.values[chosen], self.labels[chosen], self.files[chosen])
-
-
-def read(values_file, index_file):
-    """The examples of one split: a cached array and its index."""
-    index = pd.read_csv(index_file)
-    labels = (index["label"] == "covid").to_numpy(np.float32)
-    return Examples(cache.read(values_file), labels, index["file"].to_numpy(str))
 
 
 def join(first, second):

@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("pdf")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 COLUMN = 3.4  # inches, a column of the article
 PAGE = 7.0  # inches, both columns
@@ -42,7 +43,8 @@ plt.rcParams.update(
 
 def figure(width, height, rows=1, columns=1, **options):
     """A figure of `width` x `height` inches, and its axes."""
-    return plt.subplots(rows, columns, figsize=(width, height), **options)
+    drawing = Figure(figsize=(width, height))
+    return drawing, drawing.subplots(rows, columns, **options)
 
 
 def save(drawing, file):

@@ -43,11 +43,11 @@ def initial(
     _, rows = fitting.run(
         fitting.module_of(model),
         hyperparameters,
-        inputs.read(train, train_index),
+        inputs.Examples.read(train, train_index),
         settings,
         seed=settings["seed"],
         epochs=settings["training"]["epochs"],
-        val=inputs.read(val, val_index),
+        val=inputs.Examples.read(val, val_index),
         backup=backup,
     )
     rows.to_csv(history, index=False)
@@ -79,7 +79,7 @@ def heldout(
     """
     runtime.start(settings["compute"])
     module = fitting.module_of(model)
-    examples = inputs.read(val, val_index)
+    examples = inputs.Examples.read(val, val_index)
     candidate = fitting.read_best(best)["candidate"]
     files = {file.name: file for file in networks}
     outputs = []
@@ -120,12 +120,12 @@ def final(
     """
     runtime.start(settings["compute"])
     module = fitting.module_of(model)
-    train_examples = inputs.read(train, train_index)
+    train_examples = inputs.Examples.read(train, train_index)
     epochs = int(np.ceil(pd.read_csv(runs)["best_epoch"].median()))
     network, rows = fitting.run(
         module,
         fitting.read_best(best),
-        inputs.join(train_examples, inputs.read(val, val_index)),
+        inputs.join(train_examples, inputs.Examples.read(val, val_index)),
         settings,
         seed=settings["seed"],
         epochs=epochs,

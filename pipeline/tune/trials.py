@@ -34,7 +34,7 @@ def trials(
 ):
     """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val."""
     runtime.start(settings["compute"])
-    examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
     epochs = settings["tune"]["epochs"]
     rows, seconds, kept = [], [], []
     for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
@@ -68,7 +68,7 @@ def confirm(
 ):
     """Train the configuration of a candidate on train anew, once with each selection seed."""
     runtime.start(settings["compute"])
-    examples = inputs.read(train, train_index), inputs.read(val, val_index)
+    examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
     (chosen,) = pd.read_csv(candidates).query("candidate == @candidate").to_dict("records")
     epochs = settings["training"]["epochs"]
     rows, histories, seconds, kept = [], [], [], []

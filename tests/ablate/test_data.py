@@ -72,7 +72,7 @@ def test_steps_are_nearly_equal_over_shares(count):
 
 
 def test_shares_keep_the_ratio_of_the_classes_and_are_drawn_anew_for_each_seed(files):
-    train = inputs.read(files["train_images"], files["train_index"])
+    train = inputs.Examples.read(files["train_images"], files["train_index"])
     draws = [drawn(train, 0.25, seed) for seed in (1, 1, 2)]
     assert [(len(draw), draw.labels.sum()) for draw in draws] == [(25, 5)] * 3
     same, again, other = (set(draw.files) for draw in draws)

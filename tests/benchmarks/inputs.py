@@ -30,7 +30,7 @@ def main():
     settings = common.settings()
     bounds = settings["augmentation"]
     runtime.start({"threads": os.cpu_count()})
-    train = inputs.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
+    train = inputs.Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
     size, steps = train.values.shape[1], inputs.steps(len(train), BATCH)
     with tempfile.TemporaryDirectory() as folder:
         guides.write_files(train, Path(folder))

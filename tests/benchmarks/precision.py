@@ -23,7 +23,7 @@ def main():
     settings = common.settings()
     runtime.start(settings["compute"])
     train, val = (
-        inputs.read(build / f"results/data/{split}.npy", build / f"tables/data/index_{split}.csv")
+        inputs.Examples.read(build / f"results/data/{split}.npy", build / f"tables/data/index_{split}.csv")
         for split in ("train", "val")
     )
     train = train.stratified(settings["ablate"]["images"], settings["seed"])

@@ -77,7 +77,7 @@ def main():
 def examples_of(build, stage):
     """{split: Examples} of train and val: images (data) or their features (features)."""
     return {
-        split: inputs.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
+        split: inputs.Examples.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
         for split in ("train", "val")
     }
 

@@ -38,7 +38,7 @@ def main():
     settings = common.settings() | {"compute": {"threads": os.cpu_count(), "mixed_precision": True}}
     hyperparameters, bounds = settings["baseline"]["hyperparameters"], settings["augmentation"]
     runtime.start(settings["compute"])
-    train = inputs.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
+    train = inputs.Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
     size, same = train.values.shape[1], baseline.build(hyperparameters, train.values)
     with tempfile.TemporaryDirectory() as folder:
         guides.write_files(train, Path(folder))

@@ -129,7 +129,9 @@ def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
 
 def train_scores(folder, network):
     """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
-    examples = inputs.join(*(inputs.read(folder / f"{split}.npy", folder / f"{split}.csv") for split in COUNTS))
+    examples = inputs.join(
+        *(inputs.Examples.read(folder / f"{split}.npy", folder / f"{split}.csv") for split in COUNTS)
+    )
     fixed = examples.stratified(sum(COUNTS.values()) // 5, SETTINGS["seed"])
     logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
     return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)

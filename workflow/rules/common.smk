@@ -91,12 +91,38 @@ def shown(files):
     return report(files, caption="../report/made.rst", category=stage, subcategory=kind, labels={"name": name})
 
 
+def files(wildcards, input, output):
+    """The options for the named inputs and outputs of a job, under the rule's own names; digests go without saying.
+
+    What has no name is only waited for. Not tracked, as it takes `input`.
+    """
+    words = []
+    for name, paths in input.items():
+        paths = [paths] if isinstance(paths, str) else paths
+        if not paths or any(not path.endswith(".sha256") for path in paths):
+            words += [f"--{name.replace('_', '-')}", *(path for path in paths if not path.endswith(".sha256"))]
+    words.append("--outputs")
+    for name, paths in output.items():
+        words += [f"{name}={path}" for path in ([paths] if isinstance(paths, str) else paths)]
+    return shlex.join(map(str, words))
+
+
+def digested(paths):
+    """Large files as an output, each with its digest, by which `tracked` inputs are compared."""
+    return [file for path in ([paths] if isinstance(paths, str) else paths) for file in (path, f"{path}.sha256")]
+
+
 def tracked(path):
     """A large file as an input: itself whatever its age, and the digest of its content, whose change counts.
 
     Snakemake compares files of more than 1 MB by their time stamps alone; [0] is the file.
     """
     return [ancient(path), f"{path}.sha256"]
+
+
+def with_index(path, split):
+    """A cached array and the index of its split, which are read as one: `Examples` of pipeline.images.inputs."""
+    return [*tracked(path), f"tables/data/index_{split}.csv"]
 
 
 def examples(split):

@@ -7,9 +7,8 @@ rule data:
     output:
         index=shown("tables/data/index.csv"),
         splits=shown(expand("tables/data/index_{split}.csv", split=SPLITS)),
-        caches=expand("results/data/{split}.npy", split=SPLITS),
-        masks=expand("results/data/{split}_masks.npy", split=SPLITS),
-        digests=expand("results/data/{split}{kind}.npy.sha256", split=SPLITS, kind=["", "_masks"]),
+        caches=digested(expand("results/data/{split}.npy", split=SPLITS)),
+        masks=digested(expand("results/data/{split}_masks.npy", split=SPLITS)),
         duplicates=shown("tables/data/duplicates.csv"),
         summary=shown("tables/data/duplicates_summary.csv"),
     log:
@@ -19,6 +18,7 @@ rule data:
     # This and the next say what is wrong with the data, before anything expensive runs.
     priority: 101
     params:
+        files=files,
         # Not tracked, as it takes `output`: other shares decode nothing again, and the next rule checks them.
         shares=lambda wildcards, output: chosen("ablate.shares")(wildcards),
         archive=dataset_path,
@@ -34,10 +34,9 @@ rule data:
         ),
         code=code_of("pipeline.data.index"),
     shell:
-        "python -m pipeline.data.index data --archive {params.archive:q} --settings {params.settings:q} "
-        "--index {output.index} --splits {output.splits} --caches {output.caches} "
-        "--masks {output.masks} --duplicates-table {output.duplicates} --summary {output.summary} --log {log} && "
-        "python -m pipeline.data.check data_check --index {output.splits[0]} --settings {params.shares:q} "
+        "python -m pipeline.data.index {params.files} --archive {params.archive:q} --settings {params.settings:q} "
+        "--log {log} && "
+        "python -m pipeline.data.check --index {output.splits[0]} --settings {params.shares:q} "
         "--log results/logs/data_check.log"
 
 
@@ -53,11 +52,11 @@ rule data_check:
         "results/benchmarks/data_check.tsv"
     priority: 101
     params:
+        files=files,
         settings=chosen("ablate.shares"),
         code=code_of("pipeline.data.check"),
     shell:
-        "python -m pipeline.data.check data_check --index {input.index} --settings {params.settings:q} --log {log} "
-        "&& touch {output}"
+        "python -m pipeline.data.check {params.files} --settings {params.settings:q} --log {log} && touch {output}"
 
 
 if config["dataset"]["external"]:
@@ -70,19 +69,18 @@ if config["dataset"]["external"]:
             digests=expand("results/data/{split}.npy.sha256", split=SPLITS),
         output:
             index=shown("tables/data/index_external.csv"),
-            images="results/data/external.npy",
-            digest="results/data/external.npy.sha256",
+            images=digested("results/data/external.npy"),
             summary=shown("tables/data/external_summary.csv"),
         log:
             "results/logs/data_external.log",
         benchmark:
             "results/benchmarks/data_external.tsv"
         params:
+            files=files,
             archive=external_path,
             content=external_digest,
             settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
             code=code_of("pipeline.data.external"),
         shell:
-            "python -m pipeline.data.external data_external --archive {params.archive:q} --index {input.index} "
-            "--caches {input.caches} --settings {params.settings:q} --external-index {output.index} "
-            "--external-images {output.images} --summary {output.summary} --log {log}"
+            "python -m pipeline.data.external {params.files} --archive {params.archive:q} "
+            "--settings {params.settings:q} --log {log}"

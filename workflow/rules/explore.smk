@@ -26,15 +26,11 @@ rule explore:
     benchmark:
         "results/benchmarks/explore.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.explore.describe"),
     shell:
-        "python -m pipeline.explore.describe explore --index {input.index} "
-        "--caches {input.train[0]} {input.val[0]} {input.test[0]} --settings {params.settings:q} "
-        "--sizes {output.sizes} --classes {output.classes} --pixels {output.pixels} "
-        "--intensities {output.intensities} --images {output.images} --mean-images {output.mean_images} "
-        "--uniformity {output.uniformity} --shortcuts {output.shortcuts} --samples {output.samples} "
-        "--pixel-images {output.pixel_images} --log {log}"
+        "python -m pipeline.explore.describe {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule explore_figures:
@@ -60,14 +56,10 @@ rule explore_figures:
     benchmark:
         "results/benchmarks/explore_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.explore.figures"),
     shell:
-        "python -m pipeline.explore.figures explore --classes {input.classes} --intensities {input.intensities} "
-        "--images {input.images} --shortcuts {input.shortcuts} --samples {input.samples} "
-        "--pixel-images {input.pixel_images} --classes-figure {output.classes} "
-        "--intensities-figure {output.intensities} --images-figure {output.images} "
-        "--shortcuts-figure {output.shortcuts} "
-        "--samples-figures {output.samples} {output.samples_val} {output.samples_test} --pixels-figure {output.pixels} --log {log}"
+        "python -m pipeline.explore.figures {params.files} --log {log}"
 
 
 rule explore_inputs:
@@ -85,12 +77,11 @@ rule explore_inputs:
         "results/benchmarks/explore_inputs.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("seed", "augmentation", "compute"),
         code=code_of("pipeline.explore.inputs"),
     shell:
-        "python -m pipeline.explore.inputs explore_inputs --train {input.train[0]} --val {input.val[0]} "
-        "--settings {params.settings:q} --table {output.table} --normalised {output.normalised} "
-        "--augmented {output.augmented} --log {log}"
+        "python -m pipeline.explore.inputs {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule explore_inputs_figures:
@@ -108,9 +99,7 @@ rule explore_inputs_figures:
     benchmark:
         "results/benchmarks/explore_inputs_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.explore.input_figures"),
     shell:
-        "python -m pipeline.explore.input_figures explore_inputs --normalised {input.normalised} "
-        "--augmented {input.augmented} --train-index {input.train_index} --val-index {input.val_index} "
-        "--normalisation-figure {output.normalisation} "
-        "--augmentation-figure {output.augmentation} --log {log}"
+        "python -m pipeline.explore.input_figures {params.files} --log {log}"
