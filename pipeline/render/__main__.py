@@ -51,6 +51,7 @@ def render(
         cell=cells.cell,
         row=cells.row,
         rows=cells.rows,
+        finding=cells.finding,
         figure=drawings,
         supplement=drawings.link,
         question=answers,

@@ -87,10 +87,20 @@ class Tables:
             [
                 place
                 for place, values in enumerate(content.rows)
-                if all(_value(values[column]) == value for column, value in conditions.items())
+                if all(_meets(values[column], value) for column, value in conditions.items())
             ],
             self.readings,
         )
+
+    def finding(self, name, /, *subject):
+        """The value of the finding "STAGE/FINDING" on `subject`, whose words may be given one by one, as Text.
+
+        Raises:
+            InputError: no such finding, or none on this subject.
+        """
+        stage, _, finding = name.partition("/")
+        words = (word.reading.raw if isinstance(word, Number) else word for word in subject)
+        return self.row(f"{stage}/findings", finding=finding, subject=" ".join(words))["value"]
 
     def unread(self):
         """The names of the tables that nothing was read from."""
@@ -143,6 +153,9 @@ class Row:
     def __init__(self, content, place, readings):
         self._content, self._place, self._readings = content, place, readings
 
+    def __contains__(self, column):
+        return column in self._content.columns
+
     def __getitem__(self, column):
         self._content.check_column(column)
         raw = self._content.rows[self._place][column]
@@ -164,6 +177,11 @@ class _Content:
     def check_column(self, column):
         if column not in self.columns:
             raise InputError(f"{self.file}: no column {column!r}; there are {', '.join(self.columns)}")
+
+
+def _meets(raw, value):
+    """Texts are compared as they stand in the file: an empty cell is "", and "16" is the text as well as the number."""
+    return raw == value if isinstance(value, str) else _value(raw) == value
 
 
 def _value(raw):

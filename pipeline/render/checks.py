@@ -6,7 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from pipeline.command import InputError
-from pipeline.render import digits, latex, metadata
+from pipeline.render import decisions, digits, latex, metadata
 from pipeline.render.questions import NUMBERS, referred
 from pipeline.vocabulary import MODELS
 
@@ -54,6 +54,12 @@ def of_build(source, templates, questions, tables, figures):
             "refer to it in the text by \\cref, or leave it out",
         ),
         Check("no digit is typed", "build", digits.typed(templates), "read the number from a table by cell(...)"),
+        Check(
+            "templates hold no decisions",
+            "build",
+            decisions.taken(templates),
+            "decide it in pipeline/STAGE/findings.py and branch on finding(...)",
+        ),
         Check("layout", "build", _layout(text), "correct the options of \\documentclass in report/article.tex.j2"),
         Check(
             "overfull boxes",

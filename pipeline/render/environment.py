@@ -13,8 +13,7 @@ from jinja2.lexer import Token
 
 from pipeline.command import InputError
 from pipeline.render import filters
-from pipeline.render.cells import Text
-from pipeline.render.escape import Tex, escape
+from pipeline.render.escape import Tex
 
 # Two characters that no text can hold (pipeline.render.escape), around FILE:LINE.
 MARK = re.compile("\ue000(.*?)\ue001")
@@ -61,10 +60,10 @@ def create(folder, build, **names):
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(folder),
         extensions=[Lines],
-        finalize=finalize,
+        finalize=filters.text,
     )
-    for name in ("number", "significant", "count", "setting", "percent", "interval", "digest"):
-        environment.filters[name] = getattr(filters, name)
+    for filter in filters.ALL:
+        environment.filters[filter.__name__] = filter
 
     def section(name):
         write(environment, f"sections/{name}.tex.j2", build)
@@ -72,21 +71,6 @@ def create(folder, build, **names):
 
     environment.globals |= names | {"section": section}
     return environment
-
-
-def finalize(value):
-    r"""What \VAR{...} puts into the TeX source.
-
-    Raises:
-        InputError: anything but text, as is a number without a filter.
-    """
-    if isinstance(value, Tex | jinja2.Undefined):
-        return value
-    if not isinstance(value, str):
-        raise InputError(f"{value!r} is no text; a number passes a filter: |number(digits=...), |count, |percent")
-    if isinstance(value, Text):
-        value.reading.shown.append(value)
-    return escape(value)
 
 
 def write(environment, name, build):

@@ -1,11 +1,15 @@
-"""How numbers look: the filters through which every number passes, typeset by siunitx and linked to their cells.
+"""How numbers and words look: the filters of the templates.
 
-Each takes what was read from a table, and nothing else: a number typed in a template, or computed there, has no place
-in the record and is refused. An empty cell becomes a dash.
+Every number passes one of them, typeset by siunitx and linked to its cell. They take what was read from a table, and
+nothing else: a number typed in a template, or computed there, has no place in the record and is refused. An empty cell
+becomes a dash.
 """
 
 import math
 
+import jinja2
+
+from pipeline import names
 from pipeline.command import InputError
 from pipeline.render.cells import Number, Text
 from pipeline.render.escape import Tex, escape
@@ -44,13 +48,18 @@ def percent(value, digits=0):
     return _show(value, f"{100 * _checked(value):z.{digits}f}", r"\qty{%s}{\percent}", "{}%")
 
 
-def interval(row):
+def interval(row, of="value"):
     """value (ci_low to ci_high): 0.93 (0.91 to 0.95); half the interval's width decides the digits.
 
     One significant digit of it is kept, two where the first is a 1, at which rounding costs most. A bound is shown as
     0 only where it is 0: else one could not see on which side of it the interval ends.
+
+    Args:
+        of: another column whose interval the row has, in `{of}_ci_low` and `{of}_ci_high` or, where these are absent,
+            in `ci_low` and `ci_high`.
     """
-    value, low, high = row["value"], row["ci_low"], row["ci_high"]
+    own = f"{of}_" if f"{of}_ci_low" in row else ""
+    value, low, high = row[of], row[f"{own}ci_low"], row[f"{own}ci_high"]
     half = (high - low) / 2
     if math.isnan(half):
         return number(value, digits=2)
@@ -65,6 +74,46 @@ def digest(value):
     if not isinstance(value, Text):
         raise InputError(f"{value!r} was not read from a table; take it by cell(...)")
     return _show(value, value[:12], r"\texttt{%s}")
+
+
+def counted(value, one, many):
+    """A whole number and the words for it: `one` if it is 1, else `many`: 1 image was, 3 images were."""
+    return Tex(f"{count(value)} {escape(one if value == 1 else many)}")
+
+
+def name(word):
+    """A word of the code as the article writes it (pipeline/names.py)."""
+    try:
+        written = names.name(word)
+    except KeyError:
+        raise InputError(f"pipeline/names.py has no name for {word!r}") from None
+    if isinstance(word, Text):
+        word.reading.shown.append(written)
+    return escape(written)
+
+
+def listed(items, before=""):
+    """Texts, and what has passed a filter, as "a, b and c"; `before` stands in front of each."""
+    items = [f"{escape(before)}{' ' if before else ''}{text(item)}" for item in items]
+    return Tex(" and ".join([", ".join(items[:-1]), *items[-1:]] if len(items) > 1 else items))
+
+
+def text(value):
+    r"""What \VAR{...} puts into the TeX source.
+
+    Raises:
+        InputError: anything but text, as is a number without a filter.
+    """
+    if isinstance(value, Tex | jinja2.Undefined):
+        return value
+    if not isinstance(value, str):
+        raise InputError(f"{value!r} is no text; a number passes a filter: |number(digits=...), |count, |percent")
+    if isinstance(value, Text):
+        value.reading.shown.append(value)
+    return escape(value)
+
+
+ALL = (number, significant, count, setting, percent, interval, digest, counted, name, listed)
 
 
 def _decimals(uncertainty):

@@ -21,11 +21,12 @@ import yaml
 
 from pipeline.command import InputError
 from pipeline.render import __main__ as stage
-from pipeline.render import configuration, cost, digits, environment, filters, latex, metadata
+from pipeline.render import configuration, cost, decisions, digits, environment, filters, latex, metadata
 from pipeline.render.cells import Tables
 from pipeline.render.escape import escape
 from pipeline.render.figures import Figures
 from pipeline.render.questions import Questions
+from tests.report.tables import findings, text
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "report"
@@ -614,13 +615,10 @@ class Run:
             for name, rows in self.tables.items()
             if settings["dataset"]["external"] or "external" not in name
         }
-        for name, rows in listed.items():
+        for name, rows in (listed | findings(listed)).items():
             file = self.folder / f"tables/{name}.csv"
             file.parent.mkdir(parents=True, exist_ok=True)
-            with open(file, "w", newline="") as output:
-                writer = csv.DictWriter(output, rows[0], lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+            file.write_text(text(rows))
             table_files.append(file)
         moved = MOVED if settings["dataset"]["external"] else []
         for name, size in FIGURES.items():
@@ -728,12 +726,34 @@ def test_a_number_that_was_not_read_or_has_no_filter_is_refused(tmp_path, expres
         ("0.254", "|percent", r"\qty{25}{\percent}", "25%"),
         ("abcdefabcdefabc", "|digest", r"\texttt{abcdefabcdef}", "abcdefabcdef"),
         ("true covid_", "", r"true covid\_", "true covid_"),
+        ("1", '|counted("image was", "images were")', r"\num{1} image was", "1"),
+        ("0", '|counted("image was", "images were")', r"\num{0} images were", "0"),
+        ("learning_rate", "|name", "learning rate", "learning rate"),
+        ("training global", "|name", "global", "global"),
     ],
 )
 def test_filters(tmp_path, raw, expression, tex, shown):
     text, tables = show(tmp_path, f'cell("s/t", column="a"){expression}', f"a\n{raw},\n" if not raw else f"a\n{raw}\n")
     assert text == tex
     assert tables.readings[-1].shown == [shown]
+
+
+def test_a_word_without_a_name_is_refused(tmp_path):
+    with pytest.raises(InputError, match="pipeline/names.py has no name for 'fast'"):
+        show(tmp_path, '"fast"|name')
+
+
+@pytest.mark.parametrize(
+    "content, expression, tex",
+    [
+        ("a\nbaseline\n", "", "baseline"),
+        ("a\nbaseline\ntransfer\n", "", "baseline and transfer model"),
+        ("a\nbaseline\ntransfer\nauc\n", "", "baseline, transfer model and AUC"),
+        ("a\nbaseline\ntransfer\n", '(before="the")', "the baseline and the transfer model"),
+    ],
+)
+def test_items_are_listed(tmp_path, content, expression, tex):
+    assert show(tmp_path, f'rows("s/t")|map(attribute="a")|map("name")|listed{expression}', content)[0] == tex
 
 
 @pytest.mark.parametrize(
@@ -760,6 +780,14 @@ def test_filters(tmp_path, raw, expression, tex, shown):
 def test_the_uncertainty_decides_the_digits(tmp_path, value, low, high, shown):
     text, _ = show(tmp_path, 'row("s/t")|interval', f"value,ci_low,ci_high\n{value},{low},{high}\n")
     assert re.findall(r"\\num\{(.*?)\}", text) == shown.split()
+
+
+def test_another_column_has_its_own_interval_or_that_of_the_row(tmp_path):
+    content = "value,ci_low,ci_high,change,change_ci_low,change_ci_high\n0.93,0.91,0.95,-0.1,-0.15,-0.05\n"
+    text, _ = show(tmp_path, 'row("s/t")|interval("change")', content)
+    assert text == r"\num{-0.10} (\num{-0.15} to \num{-0.05})"
+    (tmp_path / "s/t.csv").write_text("difference,ci_low,ci_high\n0.02,-0.02,0.06\n")
+    assert filters.interval(Tables([tmp_path / "s/t.csv"]).row("s/t"), "difference").count("cell{s/t}") == 3
 
 
 def test_a_count_must_be_whole(tmp_path):
@@ -799,6 +827,20 @@ def test_cells_are_typed_by_what_they_hold(tables):
     assert tables.cell("tune/baseline", trial=1, column="kept") is True
     missing = tables.cell("tune/baseline", trial=3, column="val_auc")
     assert missing != missing
+
+
+def test_a_finding_is_read_by_its_name_and_subject(tmp_path, tables):
+    file = tmp_path / "tables/tune/findings.csv"
+    file.write_text("finding,subject,value\nranking,,transfer\nedge,baseline 16,inside\nedge,16,at_edge\n")
+    tables = Tables([file, tables.files["tune/baseline"]])
+    assert tables.finding("tune/ranking") == "transfer"
+    assert tables.finding("tune/edge", "baseline", "16") == "inside"
+    sixteen = tables.cell("tune/findings", value="at_edge", column="subject")
+    assert tables.finding("tune/edge", sixteen) == "at_edge"
+    assert [reading.column for reading in tables.readings] == ["value", "value", "subject", "value"]
+    for name, subject in {"tune/order": (), "tune/edge": ("transfer",), "tune/ranking": ("baseline",)}.items():
+        with pytest.raises(InputError, match="findings.csv: 0 rows match finding=.*, subject='.*'; exactly one must"):
+            tables.finding(name, *subject)
 
 
 @pytest.mark.parametrize(
@@ -1697,6 +1739,64 @@ def test_answers_are_found_by_section_and_page(run):
     assert min(pages) >= 1 and max(pages) > 3
 
 
+# Decisions.
+
+
+def test_the_templates_hold_no_decisions():
+    assert decisions.taken(REPORT) == []
+
+
+def test_the_check_of_decisions_names_file_and_line(run, monkeypatch):
+    monkeypatch.setattr(decisions, "UNCONVERTED", ("sections/other.tex.j2",))
+    folder = run.folder / "report/sections"
+    folder.mkdir(parents=True)
+    for name in ("baseline", "other"):
+        (folder / f"{name}.tex.j2").write_text("A line.\n\\BLOCK{if best.auc > other.auc}\nbetter\n\\BLOCK{endif}\n")
+    assert decisions.taken(folder.parent) == ["sections/baseline.tex.j2:2: comparison of numbers"]
+
+
+@pytest.mark.parametrize(
+    "expression, what",
+    {
+        "a.value > 0.9": "comparison of numbers",
+        "a.value == 0": "comparison with something else than a text",
+        "a.value == b.value": "comparison with something else than a text",
+        "a.value != a.value": "comparison with something else than a text",
+        "a.value - b.value": "arithmetic",
+        "-a.value": "arithmetic",
+        "namespace(any=false)": "namespace",
+        "looks|length": "filter length",
+        "looks|sum(attribute='images')": "filter sum",
+        "looks|selectattr('ci_low', 'gt', 0)|list": "filter selectattr by something else than a text",
+        "looks|rejectattr('images', 'equalto', 1)|list": "filter rejectattr by something else than a text",
+        "a.value is odd": "test odd",
+        "loop.index": "loop.index",
+        "finding('train/' ~ name)": "a finding whose name is not written out",
+    }.items(),
+)
+def test_decisions_are_found_wherever_they_stand(expression, what):
+    parser = environment.create(REPORT, None)
+    for template in (r"\BLOCK{if %s}x\BLOCK{endif}", r"\BLOCK{set x = %s}", r"\VAR{'a' if %s else 'b'}"):
+        assert (1, what) in decisions.taken_in(parser.parse(template % expression))
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "finding('train/smoothness', model) == 'smooth'",
+        "finding('evaluate/ranking') not in ('transfer', 'baseline') and not demo",
+        "metadata.different_sources or best.loss == 'weighted_cross_entropy'",
+        "candidate.selected",
+        "'tune/transfer' in figure",
+        "loop.last",
+        "rows('train/findings', finding='gap', value='wide')|selectattr('subject', 'equalto', 'baseline')|list",
+    ],
+)
+def test_branches_on_findings_flags_and_words_are_allowed(test):
+    parsed = environment.create(REPORT, None).parse(rf"\BLOCK{{if {test}}}x\BLOCK{{endif}}")
+    assert decisions.taken_in(parsed) == []
+
+
 # Checks.
 
 
@@ -2038,7 +2138,7 @@ def test_render_imports_neither_tensorflow_nor_compute_nor_plots():
     loaded = json.loads(done.stdout)
     heavy = {"tensorflow", "keras", "matplotlib", "seaborn", "sklearn", "scipy", "pandas"}
     assert heavy.isdisjoint(loaded)
-    allowed = ("pipeline.command", "pipeline.render", "pipeline.vocabulary")
+    allowed = ("pipeline.command", "pipeline.names", "pipeline.render", "pipeline.vocabulary")
     assert [name for name in loaded if name.startswith("pipeline.") and not name.startswith(allowed)] == []
 
 

@@ -1,0 +1,107 @@
+"""Decisions taken in a template: it may branch on findings and put them into words, and decides nothing itself.
+
+A test may compare a finding, a text or a yes/no cell with texts, and take a flag, a yes/no cell or key, or `loop.first`
+and `loop.last` as it is, joined by `and`, `or` and `not`.
+"""
+
+from jinja2 import nodes
+
+from pipeline.render import environment
+
+# Templates that still decide: to be emptied.
+UNCONVERTED = (
+    "parts/bias.tex.j2",
+    "parts/calibration.tex.j2",
+    "parts/choice.tex.j2",
+    "parts/costs.tex.j2",
+    "parts/curves.tex.j2",
+    "parts/final.tex.j2",
+    "parts/finetuning.tex.j2",
+    "parts/gap.tex.j2",
+    "parts/heat.tex.j2",
+    "parts/images_needed.tex.j2",
+    "parts/improvements.tex.j2",
+    "parts/initial.tex.j2",
+    "parts/listed.tex.j2",
+    "parts/misclassified.tex.j2",
+    "parts/more_data.tex.j2",
+    "parts/paired.tex.j2",
+    "parts/ranges.tex.j2",
+    "parts/search.tex.j2",
+    "parts/study.tex.j2",
+    "parts/threshold.tex.j2",
+    "parts/trust.tex.j2",
+    "parts/val_test.tex.j2",
+    "sections/abstract.tex.j2",
+    "sections/conclusions.tex.j2",
+    "sections/discussion.tex.j2",
+    "sections/evaluation.tex.j2",
+    "sections/exploration.tex.j2",
+    "sections/gradcam.tex.j2",
+    "sections/preprocessing.tex.j2",
+    "sections/transfer.tex.j2",
+)
+
+FILTERS = {"abs", "float", "int", "length", "round", "sum"}
+SELECTING = {"selectattr", "rejectattr", "select", "reject"}
+# Of texts; of types, which decide how a cell is shown.
+TESTS = {"equalto", "eq", "==", "ne", "!=", "in", "string", "number"}
+ARITHMETIC = (
+    *(nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow),
+    *(nodes.Neg, nodes.Pos),
+)
+COUNTERS = {"depth", "depth0", "index", "index0", "length", "revindex", "revindex0"}
+
+
+def taken(folder):
+    """What the templates below `folder` decide: list of "FILE:LINE: what"."""
+    parser = environment.create(folder, build=None)
+    files = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*.tex.j2"))}
+    return [
+        f"{name}:{line}: {what}"
+        for name, file in files.items()
+        if name not in UNCONVERTED
+        for line, what in taken_in(parser.parse(file.read_text()))
+    ]
+
+
+def taken_in(parsed):
+    """(line, what) of each decision of a template."""
+    found = [(node.lineno, what) for node in parsed.find_all(nodes.Node) for what in [_wrong(node)] if what]
+    return sorted(set(found))
+
+
+def _wrong(node):
+    match node:
+        case _ if isinstance(node, ARITHMETIC):
+            return "arithmetic"
+        case nodes.Compare():
+            if any(operand.op not in ("eq", "ne", "in", "notin") for operand in node.ops):
+                return "comparison of numbers"
+            if not any(_is_text(side) for side in [node.expr, *(operand.expr for operand in node.ops)]):
+                return "comparison with something else than a text"
+        case nodes.Call(node=nodes.Name(name="namespace")):
+            return "namespace"
+        case nodes.Call(node=nodes.Name(name="finding"), args=[first, *_]) if not _is_text(first):
+            return "a finding whose name is not written out"
+        case nodes.Filter(name=name) if name in FILTERS:
+            return f"filter {name}"
+        case nodes.Filter(name=name) if name in SELECTING and not _selects_by_text(node):
+            return f"filter {name} by something else than a text"
+        case nodes.Test(name=name) if name not in TESTS:
+            return f"test {name}"
+        case nodes.Getattr(node=nodes.Name(name="loop"), attr=attribute) if attribute in COUNTERS:
+            return f"loop.{attribute}"
+    return None
+
+
+def _is_text(node):
+    if isinstance(node, nodes.Tuple | nodes.List):
+        return bool(node.items) and all(map(_is_text, node.items))
+    return isinstance(node, nodes.Const) and isinstance(node.value, str)
+
+
+def _selects_by_text(node):
+    """selectattr("column"), or selectattr("column", "equalto", "text")."""
+    tests = node.args[node.name.endswith("attr") :]
+    return not tests or (tests[0].value in TESTS and all(map(_is_text, tests[1:])))
