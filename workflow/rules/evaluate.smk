@@ -9,6 +9,7 @@ localrules:
     evaluate,
     evaluate_calibration,
     evaluate_compare,
+    evaluate_findings,
     evaluate_figures,
 
 
@@ -128,6 +129,25 @@ rule evaluate_compare:
         "python -m pipeline.evaluate.compare evaluate_compare --predictions {input.predictions} "
         "--thresholds {input.thresholds} --val-predictions {input.val_predictions} --val-test {output.val_test} "
         "--compare {output.compare} --log {log}"
+
+
+rule evaluate_findings:
+    """What the article claims of the test results, each claim with its limit and margin."""
+    input:
+        data_external_summary=["tables/data/external_summary.csv"] if config["dataset"]["external"] else [],
+        external_metrics=["tables/evaluate/external_metrics.csv"] if config["dataset"]["external"] else [],
+        external_compare=["tables/evaluate/external_compare.csv"] if config["dataset"]["external"] else [],
+    output:
+        findings=shown("tables/evaluate/findings.csv"),
+    log:
+        "results/logs/evaluate_findings.log",
+    benchmark:
+        "results/benchmarks/evaluate_findings.tsv"
+    params:
+        files=files,
+        code=code_of("pipeline.evaluate.findings"),
+    shell:
+        "python -m pipeline.evaluate.findings {params.files} --log {log}"
 
 
 rule evaluate_figures:

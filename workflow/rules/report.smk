@@ -103,6 +103,7 @@ TABLES = [
     "tables/evaluate/calibration.csv",
     "tables/evaluate/val_test.csv",
     "tables/evaluate/compare.csv",
+    "tables/evaluate/findings.csv",
     *EXTERNAL_TABLES,
     *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
     "tables/gradcam/groups.csv",
