@@ -7,6 +7,7 @@ Writes  results/features/backbone.keras; results/features/{train,val}.npy, float
         pooled, the plain image first, then the augmented views; results/features/{train,val}_cost.csv.
 """
 
+import importlib
 import os
 import shutil
 import time
@@ -22,18 +23,22 @@ from pipeline.images import cache
 BATCH = 64
 
 
-def fetch(weights: Path):
-    """Download ImageNet weights of ResNet50V2 (no top), as Keras publishes them; Keras checks their hash."""
+def architecture(settings):
+    """The module of the backbone that transfer.backbone names."""
+    return importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
+
+
+def fetch(settings: dict, weights: Path):
+    """Download ImageNet weights of the backbone (no top), as Keras publishes them; Keras checks their hash."""
+    network = architecture(settings)
     weights.parent.mkdir(parents=True, exist_ok=True)
     os.environ["KERAS_HOME"] = str(weights.parent.absolute() / "download")
-    import keras
-
     try:
-        keras.applications.ResNet50V2(include_top=False, weights="imagenet")
+        network.download()
     except Exception as error:
         raise InputError(
             f"transfer.weights: imagenet could not be downloaded ({error}); on a machine without internet take a file: "
-            "transfer.weights: path/to/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5, or WEIGHTS=path for make"
+            f"transfer.weights: path/to/{network.PUBLISHED}, or WEIGHTS=path for make"
         ) from None
     (downloaded,) = (weights.parent / "download/models").glob("*.h5")
     shutil.move(downloaded, weights)
@@ -49,9 +54,10 @@ def backbone(weights: list[Path], settings: dict, model_file: Path):
 
     runtime.start(settings["compute"])
     keras.utils.set_random_seed(settings["seed"])
-    network = pretrained.build(settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
+    module = architecture(settings)
+    network = pretrained.build(module, settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
     for file in weights:
-        pretrained.load_weights(network, file)
+        pretrained.load_weights(network, module, file)
     model_file.parent.mkdir(parents=True, exist_ok=True)
     network.save(model_file)
     cache.write_digest(model_file, fitting.weights_sha256(network))

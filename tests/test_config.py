@@ -8,8 +8,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from pipeline.models import resnet50v2
-from workflow.settings import check, chosen, misread, unreadable
+from pipeline.models.backbones import efficientnetv2b0, resnet50v2
+from workflow.settings import check, chosen, fill, misread, unreadable
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -306,7 +306,7 @@ def test_trials_longer_than_what_they_choose_for():
     assert message.startswith("tune.epochs: found 12; expected at most 9, training.epochs")
 
 
-def test_layers_are_those_of_keras():
+def test_layers_of_resnet50v2_are_those_of_keras():
     """Names and order, and what is left of them by a cut anywhere."""
     import keras
 
@@ -321,9 +321,55 @@ def test_layers_are_those_of_keras():
         assert sorted(layers(left)) == sorted(resnet50v2.up_to(cut)), cut
 
 
+def test_layers_of_efficientnetv2b0_are_the_ends_of_the_blocks_of_keras():
+    import keras
+
+    network = keras.applications.EfficientNetV2B0(include_top=False, weights=None, input_shape=(64, 64, 3))
+    ends = {name.split("_")[0]: name for name in (layer.name for layer in network.layers) if name.startswith("block")}
+    assert efficientnetv2b0.LAYERS == [*ends.values(), network.layers[-1].name]
+    for cut in efficientnetv2b0.LAYERS:
+        left = [layer.name for layer in keras.Model(network.input, network.get_layer(cut).output).layers]
+        assert [name for name in efficientnetv2b0.LAYERS if name in left] == efficientnetv2b0.up_to(cut), cut
+        for start in efficientnetv2b0.unfreezable(cut):
+            above = left[left.index(start) :]
+            assert any(isinstance(network.get_layer(name), keras.layers.Conv2D) for name in above), (start, cut)
+
+
+@pytest.mark.parametrize("module", [resnet50v2, efficientnetv2b0], ids=lambda module: module.NAME)
+def test_one_value_chooses_the_backbone(module):
+    """Its own layers stand where the configuration names none; those named stay."""
+    key = module.__name__.split(".")[-1]
+    config = configured(f"transfer: {{backbone: {key}}}")
+    assert check(config, SCHEMA) == []
+    fill(config)
+    assert config["transfer"]["output_layer"] == module.LAYERS[-1]
+    assert set(config["ablate"]["variants"]["cut"]) <= set(module.LAYERS)
+    assert check(config, SCHEMA) == []
+    named = configured(f"transfer: {{backbone: {key}, output_layer: x}}\nablate: {{variants: {{cut: [y]}}}}")
+    fill(named)
+    assert (named["transfer"]["output_layer"], named["ablate"]["variants"]["cut"]) == ("x", ["y"])
+    # An entry for what the article cites.
+    assert f"{{{module.CITATION}," in (ROOT / "report/references.bib").read_text()
+
+
+def test_backbone_that_is_not_there():
+    message = problem("transfer: {backbone: resnet50}")
+    assert message == (
+        "transfer.backbone: found 'resnet50'; expected one of efficientnetv2b0, resnet50v2; did you mean resnet50v2?"
+    )
+
+
+def test_layers_are_judged_by_the_backbone():
+    overlay = "transfer: {backbone: efficientnetv2b0}\nablate: {variants: {cut: [block2b_add, post_relu]}}"
+    assert problem(overlay).startswith(
+        "ablate.variants.cut.1: found 'post_relu'; expected a layer where EfficientNetV2B0 can be cut"
+    )
+
+
 CUT = "transfer: {output_layer: conv4_block6_out}\n"
-UNFREEZE = "all, or a layer up to the last convolution below transfer.output_layer"
-MAP = "null, or a layer up to transfer.output_layer"
+LAYER = "a layer where ResNet50V2 can be cut"
+UNFREEZE = f"all, or {LAYER}, up to the last convolution below transfer.output_layer"
+MAP = f"null, or {LAYER}, up to transfer.output_layer"
 
 
 @pytest.mark.parametrize(
@@ -342,8 +388,8 @@ MAP = "null, or a layer up to transfer.output_layer"
         ("ablate: {variants: {cut: [post_relu, post_rellu]}}", "ablate.variants.cut.1", "post_rellu", "post_relu"),
         ("gradcam: {layer: {transfer: post_rel}}", "gradcam.layer.transfer", "post_rel", "post_relu"),
         # like no other
-        ("transfer: {output_layer: x}", "transfer.output_layer", "x", "a layer of ResNet50V2"),
-        ("ablate: {variants: {cut: [x, post_relu]}}", "ablate.variants.cut.0", "x", "a layer of ResNet50V2"),
+        ("transfer: {output_layer: x}", "transfer.output_layer", "x", f"null, or {LAYER}"),
+        ("ablate: {variants: {cut: [x, post_relu]}}", "ablate.variants.cut.0", "x", LAYER),
         ("finetune: {unfreeze_from: x}", "finetune.unfreeze_from", "x", f"{UNFREEZE} (post_relu)"),
         ("gradcam: {layer: {transfer: x}}", "gradcam.layer.transfer", "x", f"{MAP} (post_relu)"),
         # there, but not below the cut

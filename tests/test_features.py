@@ -11,15 +11,17 @@ import pytest
 
 from pipeline.command import InputError
 from pipeline.features import backbone, features
+from pipeline.finetune.runs import unfreeze
 from pipeline.images import augment, cache
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, pretrained, runtime, transfer
+from pipeline.models.backbones import efficientnetv2b0, resnet50v2
 from tests.phantoms import phantom
 
 SETTINGS = {
     "seed": 4,
     "dataset": {"image_size": 32},
-    "transfer": {"output_layer": "conv2_block1_out", "views": 2},
+    "transfer": {"backbone": "resnet50v2", "output_layer": "conv2_block1_out", "views": 2},
     "augmentation": {"rotation": 7, "shift": 0.05, "zoom": 0.05, "contrast": 0.1, "brightness": 0.05},
     "compute": {"threads": 2, "mixed_precision": True},
 }
@@ -53,10 +55,10 @@ def complete(donor, tmp_path_factory):
 
 
 def refusal(path, cut="conv2_block1_out"):
-    network = pretrained.build(32, cut)
+    network = pretrained.build(resnet50v2, 32, cut)
     before = fitting.weights_sha256(network)
     with pytest.raises(InputError) as caught:
-        pretrained.load_weights(network, path)
+        pretrained.load_weights(network, resnet50v2, path)
     assert fitting.weights_sha256(network) == before, "nothing is half filled"
     assert str(path) in str(caught.value) and "transfer.weights" in str(caught.value)
     return str(caught.value)
@@ -76,8 +78,8 @@ def test_complete_file_fills_every_layer(complete, donor, tmp_path, cut, layout)
             for name, group in whole["model_weights"].items():
                 whole.copy(group, alone, name)
             alone.attrs.update(whole["model_weights"].attrs)
-    network = pretrained.build(32, cut)
-    pretrained.load_weights(network, path)
+    network = pretrained.build(resnet50v2, 32, cut)
+    pretrained.load_weights(network, resnet50v2, path)
     filled = [layer for layer in network.layers if layer.weights]
     assert {"conv1_conv", "conv2_block1_3_conv"} <= {layer.name for layer in filled}
     for layer in filled:
@@ -131,8 +133,8 @@ def test_a_whole_saved_model_fills_every_layer(donor, tmp_path, ending, nested):
         inputs = keras.Input(donor.input_shape[1:])
         model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(donor(inputs)))
     model.save(tmp_path / f"model.{ending}")
-    network = pretrained.build(32, "conv2_block2_out")
-    pretrained.load_weights(network, tmp_path / f"model.{ending}")
+    network = pretrained.build(resnet50v2, 32, "conv2_block2_out")
+    pretrained.load_weights(network, resnet50v2, tmp_path / f"model.{ending}")
     for layer in (layer for layer in network.layers if layer.weights):
         assert all(map(np.array_equal, layer.get_weights(), donor.get_layer(layer.name).get_weights())), layer.name
 
@@ -177,13 +179,13 @@ def test_a_deeper_network_of_the_family_is_refused(network, foreign, tmp_path):
 @pytest.mark.parametrize(("wrong", "near"), [("conv2_block1_outt", "conv2_block1_out"), ("post_rellu", "post_relu")])
 def test_cut_at_an_unknown_layer(wrong, near):
     with pytest.raises(InputError, match=f"transfer.output_layer: .*'{wrong}'; did you mean .*{near}"):
-        pretrained.build(32, wrong)
+        pretrained.build(resnet50v2, 32, wrong)
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published weights are not on this machine")
 def test_published_weights():
-    network = pretrained.build(32, "conv4_block6_out")
-    pretrained.load_weights(network, PUBLISHED)
+    network = pretrained.build(resnet50v2, 32, "conv4_block6_out")
+    pretrained.load_weights(network, resnet50v2, PUBLISHED)
     kernel = network.get_layer("conv4_block6_3_conv").get_weights()[0]
     with h5py.File(PUBLISHED) as file:
         group = (file["model_weights"] if "model_weights" in file else file)["conv4_block6_3_conv"]
@@ -200,6 +202,71 @@ def test_backbone_without_a_file_follows_from_the_seed(tmp_path):
         digests.append(Path(f"{model}.sha256").read_text().strip())
         assert digests[-1] == fitting.weights_sha256(keras.models.load_model(model))
     assert digests[0] == digests[1] != digests[2]
+
+
+# Another backbone
+
+
+EFFICIENT = SETTINGS | {"transfer": {"backbone": "efficientnetv2b0", "output_layer": "block4c_add", "views": 1}}
+
+
+@pytest.fixture(scope="module")
+def efficient():
+    """Keras' own EfficientNetV2B0 with its own preprocessing, for RGB of 0 to 255; weights that let values through."""
+    model = keras.applications.EfficientNetV2B0(include_top=False, weights=None, input_shape=(32, 32, 3))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.5, 1.5, weight.shape) * weight + 0.01 for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("cut", ["block1a_project_activation", "block4a_project_bn", "block4c_add", "top_activation"])
+def test_efficientnet_takes_raw_grey_values(efficient, tmp_path, cut):
+    """Filled from a whole model, and the same outputs as Keras' own on the three equal channels."""
+    efficient.save(tmp_path / "efficient.keras")
+    network = pretrained.build(efficientnetv2b0, 32, cut)
+    pretrained.load_weights(network, efficientnetv2b0, tmp_path / "efficient.keras")
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 1)).astype(np.float32)
+    expected = keras.Model(efficient.input, efficient.get_layer(cut).output).predict(images.repeat(3, -1), verbose=0)
+    assert np.ptp(expected) > 0
+    assert np.allclose(network.predict(images, verbose=0), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_weights_of_a_relative_of_efficientnet_are_refused(tmp_path):
+    """EfficientNetV2B1 has all layers of EfficientNetV2B0, with their shapes."""
+    deeper = keras.applications.EfficientNetV2B1(include_top=False, weights=None, input_shape=(32, 32, 3))
+    deeper.save(tmp_path / "deeper.keras")
+    network = pretrained.build(efficientnetv2b0, 32, "block2b_add")
+    with pytest.raises(InputError, match="than EfficientNetV2B0, which has no block1b_project_conv"):
+        pretrained.load_weights(network, efficientnetv2b0, tmp_path / "deeper.keras")
+
+
+def test_head_on_efficientnet(tmp_path):
+    """Features, the head on them, the whole network saved and loaded again, and what fine-tuning trains of it."""
+    images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(8)])
+    np.save(tmp_path / "images.npy", images)
+    backbone([], EFFICIENT, tmp_path / "backbone.keras")
+    features(
+        tmp_path / "backbone.keras",
+        tmp_path / "images.npy",
+        "train",
+        EFFICIENT,
+        tmp_path / "f.npy",
+        tmp_path / "c.csv",
+    )
+    values = cache.read(tmp_path / "f.npy")
+    assert values.shape == (8, 2, 96)
+    head = transfer.build({"dense_layers": 1, "dense_units": 4, "dropout": 0.2, "l2": 0.001}, values)
+    transfer.whole(head, [tmp_path / "backbone.keras"]).save(tmp_path / "whole.keras")
+    network = keras.models.load_model(tmp_path / "whole.keras")
+    logits = network.predict(images[..., None].astype(np.float32), verbose=0)
+    assert np.allclose(logits, head.predict(values[:, 0], verbose=0), rtol=1e-3, atol=1e-3)
+
+    unfreeze(network, "block3b_add")
+    place = network.layers.index(network.get_layer("block3b_add"))
+    trained = {layer.name for layer in network.layers if layer.trainable_weights}
+    assert {"block4a_expand_conv", "block4c_se_reduce", "block4c_project_conv", "logit"} <= trained
+    assert not trained & {layer.name for layer in network.layers[:place]}
+    assert not [name for name in trained if name.endswith("bn")]
 
 
 # Features

@@ -6,8 +6,10 @@ tells what keeps Snakemake from reading the files, which it does before the Snak
 """
 
 import contextlib
+import copy
 import datetime
 import difflib
+import importlib
 import json
 import math
 import os
@@ -17,8 +19,6 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
-
-from pipeline.models import resnet50v2
 
 # JSON Schema takes 3.0 for an integer, which Python's range() refuses, and .nan for a number within any limits.
 Validator = validators.extend(
@@ -33,6 +33,12 @@ Validator = validators.extend(
 
 # Of YAML 1.1: octal, and in base 60.
 NOT_DECIMAL = r"[-+]?0[0-7_]*[0-7]|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+
+BACKBONES = sorted(
+    file.stem
+    for file in (Path(__file__).parent.parent / "pipeline/models/backbones").glob("*.py")
+    if file.stem[0] != "_"
+)
 
 READ_AS = {
     bool: "true or false, as it does no, yes, on and off",
@@ -168,6 +174,19 @@ def chosen(config, *keys):
     return json.dumps(part, sort_keys=True)
 
 
+def backbone_module(config):
+    """The name of the module of the backbone."""
+    return f"pipeline.models.backbones.{config['transfer']['backbone']}"
+
+
+def fill(config):
+    """Put the backbone's own layers where a valid configuration names none (null)."""
+    backbone = importlib.import_module(backbone_module(config))
+    transfer, variants = config["transfer"], config["ablate"]["variants"]
+    transfer["output_layer"] = transfer["output_layer"] or backbone.OUTPUT_LAYER
+    variants["cut"] = variants["cut"] or backbone.CUTS
+
+
 def _inlined(node, definitions):
     """The schema with each $ref replaced by what it stands for, which messages quote."""
     if isinstance(node, list):
@@ -193,32 +212,39 @@ def _ratio_lines(config):
 
 
 def _layer_lines(config):
-    """Layers that ResNet50V2 does not have, or not below its cut: the stages themselves would say so hours later."""
-    of_network = "a layer of ResNet50V2"
-    for place, name in enumerate(config["ablate"]["variants"]["cut"]):
-        yield from _layer_line(f"ablate.variants.cut.{place}", name, resnet50v2.LAYERS, of_network)
-    cut, mapped = config["transfer"]["output_layer"], config["gradcam"]["layer"]["transfer"]
-    if cut not in resnet50v2.LAYERS:
-        yield from _layer_line("transfer.output_layer", cut, resnet50v2.LAYERS, of_network)
+    """A backbone that does not exist, and layers that it does not have, or not below its cut: the stages themselves
+    would say so hours later."""
+    name = config["transfer"]["backbone"]
+    if name not in BACKBONES:
+        hint = _did_you_mean(name, BACKBONES)
+        yield f"transfer.backbone: found {name!r}; expected one of {', '.join(BACKBONES)}{hint}"
         return
-    left = resnet50v2.up_to(cut)
-    # BatchNormalization stays frozen: with no convolution among them, nothing of the backbone would be trained.
-    convolutions = [place for place, name in enumerate(left) if name.endswith("_conv")]
+    backbone = importlib.import_module(backbone_module(config))
+    layer = f"a layer where {backbone.NAME} can be cut"
+    filled = copy.deepcopy(config)
+    fill(filled)
+    for place, name in enumerate(filled["ablate"]["variants"]["cut"]):
+        yield from _layer_line(f"ablate.variants.cut.{place}", name, backbone, backbone.LAYERS, layer)
+    cut, mapped = filled["transfer"]["output_layer"], config["gradcam"]["layer"]["transfer"]
+    if cut not in backbone.LAYERS:
+        yield from _layer_line("transfer.output_layer", cut, backbone, backbone.LAYERS, f"null, or {layer}")
+        return
     yield from _layer_line(
         "finetune.unfreeze_from",
         config["finetune"]["unfreeze_from"],
-        ["all", *left[: max(convolutions, default=-1) + 1]],
-        f"all, or a layer up to the last convolution below transfer.output_layer ({cut})",
+        backbone,
+        ["all", *backbone.unfreezable(cut)],
+        f"all, or {layer}, up to the last convolution below transfer.output_layer ({cut})",
     )
     if mapped is not None:
-        below = f"null, or a layer up to transfer.output_layer ({cut})"
-        yield from _layer_line("gradcam.layer.transfer", mapped, left, below)
+        below = f"null, or {layer}, up to transfer.output_layer ({cut})"
+        yield from _layer_line("gradcam.layer.transfer", mapped, backbone, backbone.up_to(cut), below)
 
 
-def _layer_line(key, name, allowed, expected):
+def _layer_line(key, name, backbone, allowed, expected):
     if name not in allowed:
         # One that exists is no typing error.
-        hint = "" if name in resnet50v2.LAYERS else _did_you_mean(name, allowed)
+        hint = "" if name in backbone.LAYERS else _did_you_mean(name, allowed)
         yield f"{key}: found {name!r}; expected {expected}{hint}"
 
 

@@ -1,12 +1,10 @@
-"""The backbone of the transfer model: ResNet50V2 pre-trained on ImageNet, cut at a layer, frozen.
+"""The backbone of the transfer model: a pre-trained network (pipeline.models.backbones), cut at a layer, frozen.
 
 A module apart from the head, so that no edit of that computes the features again. The network is built flat, not
-nested, so that every layer of it can be reached by name, in Grad-CAM for one (He et al. 2016, Identity mappings in deep
-residual networks).
+nested, so that every layer of it can be reached by name, in Grad-CAM for one.
 """
 
 import difflib
-import re
 import zipfile
 
 import h5py
@@ -14,7 +12,6 @@ import keras
 from keras import layers
 
 from pipeline.command import InputError
-from pipeline.models import resnet50v2
 
 
 def pooled(backbone):
@@ -22,17 +19,19 @@ def pooled(backbone):
     return keras.Model(backbone.input, layers.GlobalAveragePooling2D(name="average")(backbone.output))
 
 
-def build(image_size, output_layer):
-    """ResNet50V2 with random weights up to `output_layer`, all layers frozen; raw grey values in.
+def build(architecture, image_size, output_layer):
+    """The network with random weights up to `output_layer`, all layers frozen; raw grey values in.
+
+    Args:
+        architecture: a module of pipeline.models.backbones.
+        image_size: pixels, of both sides.
 
     Raises:
         InputError: no such layer.
     """
     inputs = keras.Input((image_size, image_size, 1), name="grey_values")
-    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
-    rgb = layers.Concatenate(name="rgb")([scaled, scaled, scaled])
-    resnet = keras.applications.ResNet50V2(include_top=False, weights=None, input_tensor=rgb)
-    backbone = keras.Model(inputs, layer_named(resnet, output_layer, "transfer.output_layer").output, name="backbone")
+    network = architecture.build(inputs)
+    backbone = keras.Model(inputs, layer_named(network, output_layer, "transfer.output_layer").output, name="backbone")
     backbone.trainable = False
     return backbone
 
@@ -50,35 +49,34 @@ def layer_named(model, name, key):
     return model.get_layer(name)
 
 
-def load_weights(backbone, path):
+def load_weights(backbone, architecture, path):
     """Fill every layer of the backbone, by layer name, from a file of Keras: weights (.h5), or a whole model (.h5 or
-    .keras) that is or contains ResNet50V2.
+    .keras) that is or contains the network of `architecture`.
 
     Raises:
         InputError: not such a file, one of another network, or one that leaves layers unfilled, which are named.
     """
-    stored = _stored_weights(path)
+    expected, stored = architecture.NAME, _stored_weights(path, architecture.NAME)
     needed = {
         layer.name: [weight.shape for weight in layer.get_weights()] for layer in backbone.layers if layer.weights
     }
-    # A deeper network of the same family has all layers of ResNet50V2, with weights that belong to a longer chain.
-    foreign = [name for name in stored if re.match(r"conv\d+_", name) and name not in resnet50v2.LAYERS]
+    foreign = [name for name in stored if architecture.is_foreign(name)]
     if foreign:
         raise InputError(
-            f"transfer.weights: {path} is of another network than ResNet50V2, which has no {_listed(foreign)}; "
-            "expected the weights of ResNet50V2 (not of ResNet50, ResNet101V2 or ResNet152V2)"
+            f"transfer.weights: {path} is of another network than {expected}, which has no {_listed(foreign)}; "
+            f"expected the weights of {expected} (not of {architecture.RELATIVES})"
         )
     absent = [name for name in needed if name not in stored]
     if absent:
         raise InputError(
             f"transfer.weights: {path} leaves {len(absent)} of {len(needed)} layers up to "
             f"{backbone.layers[-1].name} unfilled: {_listed(absent)}; "
-            "cut the backbone below them (transfer.output_layer) or take a complete file of ResNet50V2"
+            f"cut the backbone below them (transfer.output_layer) or take a complete file of {expected}"
         )
     different = [name for name, shapes in needed.items() if [weight.shape for weight in stored[name]] != shapes]
     if different:
         raise InputError(
-            f"transfer.weights: {path} is of another architecture than ResNet50V2: "
+            f"transfer.weights: {path} is of another architecture than {expected}: "
             f"shapes differ in {_listed(different)}"
         )
     # Not by Keras' load_weights(by_name=True), which goes by the file's name and skips what does not fit.
@@ -90,17 +88,17 @@ def _listed(names):
     return ", ".join(names if len(names) <= 6 else [*names[:5], f"... ({len(names)} in all)", names[-1]])
 
 
-def _stored_weights(path):
+def _stored_weights(path, expected):
     """{layer: its weights} of a file of Keras, without layers that have none."""
     if zipfile.is_zipfile(path):
-        return _of_model(path)
+        return _of_model(path, expected)
     try:
         with h5py.File(path) as file:
             group = file["model_weights"] if "model_weights" in file else file
             if "layer_names" not in group.attrs and "layers" in file:
                 raise InputError(
-                    f"transfer.weights: {path} is in Keras 3's format .weights.h5, which does not name the "
-                    "layers; save the whole model where the file comes from: model.save('resnet50v2.keras')"
+                    f"transfer.weights: {path} is in Keras 3's format .weights.h5, which does not name the layers; "
+                    f"save the whole model where the file comes from: model.save('{expected.lower()}.keras')"
                 )
             return _of_group(group)
     except (OSError, KeyError):
@@ -125,14 +123,14 @@ def _of_group(group):
     return stored
 
 
-def _of_model(path):
+def _of_model(path, expected):
     """Of a whole model that Keras 3 saved (.keras), models inside it included."""
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # whatever its parts raise
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"transfer.weights: {path} cannot be read as a model of Keras ({cause}); expected ResNet50V2 as a .keras "
+            f"transfer.weights: {path} cannot be read as a model of Keras ({cause}); expected {expected} as a .keras "
             "file, without layers of one's own, or its weights as .h5"
         ) from None
     return {layer.name: layer.get_weights() for layer in _layers(model) if layer.weights}

@@ -14,8 +14,8 @@ PAGE = 7.0  # inches, both columns
 
 COLOURS = {"normal": "#0072B2", "covid": "#D55E00", "train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
 MODEL_COLOURS = {"baseline": "#E69F00", "transfer": "#56B4E9"}
-MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "ResNet50V2"}
-FROZEN_NAMES = MODEL_NAMES | {"transfer": "ResNet50V2, frozen"}  # before fine-tuning
+MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "transfer model"}
+FROZEN_NAMES = MODEL_NAMES | {"transfer": "transfer model, frozen"}  # before fine-tuning
 
 plt.rcParams.update(
     {

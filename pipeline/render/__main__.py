@@ -7,6 +7,7 @@ Writes  report/report.pdf; tables/report/trace.csv, one row a number or text rea
         tables/report/checks.csv, one row a check: level, verdict, what was found, what to do.
 """
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def render(
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
     origin = provenance.of(article.parent)
+    backbone = importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
     templates = environment.create(
         article.parent,
         build,
@@ -62,6 +64,7 @@ def render(
         demo=settings["demo"],
         quick=settings["dataset"]["draw"] is not None,
         external=settings["dataset"]["external"] is not None,
+        backbone={"name": backbone.NAME, "citation": backbone.CITATION, "output_layer": backbone.OUTPUT_LAYER},
         unfreeze_from=settings["finetune"]["unfreeze_from"],
     )
     environment.write(templates, article.name, build)

@@ -10,7 +10,6 @@ from pipeline.render import environment
 # keys of references.bib.
 ALLOWED = [
     "COVID-19",
-    "ResNet50V2",
     "10pt,twocolumn,a4paper",
     r"\frac{1}{n}",
     r"\qty{95}{\percent} confidence",

@@ -13,6 +13,7 @@ from pipeline.ablate.features import ablate_features
 from pipeline.ablate.heads import ablate_heads, cuts, heads
 from pipeline.images.inputs import Examples
 from pipeline.models import pretrained, runtime, transfer
+from pipeline.models.backbones import resnet50v2
 from tests.phantoms import phantom
 
 CHANNELS = 6
@@ -57,7 +58,7 @@ def with_own(**hyperparameters):
 def backbone(tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone") / "backbone.keras"
     keras.utils.set_random_seed(1)
-    network = pretrained.build(32, SETTINGS["transfer"]["output_layer"])
+    network = pretrained.build(resnet50v2, 32, SETTINGS["transfer"]["output_layer"])
     network.save(path)
     return path
 
@@ -141,7 +142,7 @@ def test_features_at_a_cut_are_those_of_a_backbone_that_ends_there(backbone, ima
     computed = np.load(cut_features)
     assert list(computed) == ["pool1_pool", "conv2_block1_out", "conv2_block2_out"]
     for cut in computed:
-        direct = pretrained.build(32, cut)
+        direct = pretrained.build(resnet50v2, 32, cut)
         for layer in direct.layers:
             if layer.weights:
                 layer.set_weights(whole.get_layer(layer.name).get_weights())

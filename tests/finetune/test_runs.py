@@ -15,6 +15,7 @@ from pipeline.finetune import runs as finetune
 from pipeline.finetune.gain import finetune_gain
 from pipeline.images import inputs
 from pipeline.models import fitting, pretrained, runtime, transfer
+from pipeline.models.backbones import resnet50v2
 from pipeline.models.backup import seconds_of
 from tests.phantoms import phantom
 
@@ -36,7 +37,7 @@ def folder(tmp_path_factory):
     """What the stage reads: a transfer model with a random backbone, phantoms, the tables of tune and train."""
     folder = tmp_path_factory.mktemp("finetune")
     keras.utils.set_random_seed(1)
-    backbone = pretrained.build(SIZE, CUT)
+    backbone = pretrained.build(resnet50v2, SIZE, CUT)
     backbone.save(folder / "backbone.keras")
     for seed, (split, count) in enumerate(COUNTS.items()):
         labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")

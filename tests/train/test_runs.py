@@ -24,6 +24,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from pipeline.command import InputError
 from pipeline.images.inputs import Examples
 from pipeline.models import baseline, fitting, pretrained, runtime, transfer
+from pipeline.models.backbones import resnet50v2
 from pipeline.train import runs as stage
 from tests.phantoms import phantom
 
@@ -72,7 +73,7 @@ def outputs(network, values):
 def backbone(tmp_path_factory):
     """The file of a backbone whose every weight is random, the statistics of its normalisation included."""
     keras.utils.set_random_seed(0)
-    network = pretrained.build(SIZE, CUT)
+    network = pretrained.build(resnet50v2, SIZE, CUT)
     rng = np.random.default_rng(0)
     network.set_weights([weight * rng.uniform(0.5, 2, weight.shape) for weight in network.get_weights()])
     file = tmp_path_factory.mktemp("backbone") / "backbone.keras"

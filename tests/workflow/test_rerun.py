@@ -98,14 +98,21 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
         ),
         (
             "pipeline/models/pretrained.py",
-            "offset=-1",
-            "offset=-2",
+            'name="average"',
+            'name="mean"',
             training_of("transfer")
             | FINETUNE
             | {"backbone", "features train", "features val", "gradcam", "ablate_data"}
             | GRADCAM_TRUST
             | ABLATE_HEADS,
         ),
+        (
+            "pipeline/models/backbones/resnet50v2.py",
+            "offset=-1",
+            "offset=-2",
+            {"backbone", "features train", "features val", "report"} | ABLATE_FEATURES,
+        ),
+        ("pipeline/models/backbones/efficientnetv2b0.py", "1 / 255", "1 / 256", set()),
         ("pipeline/ablate/heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
         ("pipeline/statistics/studies.py", "DRAWS = 20_000", "DRAWS = 30_000", ABLATE_COMPARE),
         ("pipeline/data/check.py", "LEAST = 4", "LEAST = 5", {"data_check"}),

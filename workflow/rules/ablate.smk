@@ -87,7 +87,7 @@ rule ablate_features:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
-        code=code_of("pipeline.ablate.features"),
+        code=code_of("pipeline.ablate.features", BACKBONE),
     shell:
         "python -m pipeline.ablate.features ablate_features --backbone {input.backbone[0]} --images {input.images[0]} "
         "--settings {params.settings:q} --out {output.features} --log {log}"

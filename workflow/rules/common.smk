@@ -10,7 +10,6 @@ IMAGE_STUDIES = ["resolution", "normalisation", "augmentation", "optimizer", "lo
 HEAD_STUDIES = ["head", "cut"]
 STUDIES = IMAGE_STUDIES + HEAD_STUDIES
 FINAL_MODELS = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
-IMAGENET = "results/features/imagenet.h5"
 DEFAULT_DATASET = "data/covid_xray.zip"  # what nobody named may be absent, when a build is copied without it
 
 problems = [
@@ -20,6 +19,11 @@ problems = [
 if problems:
     # An exception is shown with more lines, after these.
     sys.exit("\n".join(["The configuration is not valid:", *problems]))
+settings.fill(config)
+
+# The module of the backbone: what depends on it states it as its code.
+BACKBONE = settings.backbone_module(config)
+IMAGENET = f"results/features/{config['transfer']['backbone']}_imagenet.h5"
 
 # Several rules state it, and each asks for it anew.
 archive_digest = functools.cache(archive.digest)
@@ -209,7 +213,7 @@ def missing_paths():
         expected = "a zip file, a tar file or a folder, or null for none"
         yield f"dataset.external: nothing at {external_path().absolute()}; expected {expected}"
     if weights not in ("imagenet", "random") and not os.path.isfile(weights_path()):
-        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5 or .keras)"
+        expected = f"imagenet, or the path of a weights file of {config['transfer']['backbone']} (.h5 or .keras)"
         yield f"transfer.weights: no file {weights_path().absolute()}; expected {expected}"
 
 

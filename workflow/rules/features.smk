@@ -3,7 +3,7 @@ localrules:
 
 
 rule fetch:
-    """ImageNet weights of ResNet50V2, downloaded once a build; nodes of a cluster often have no internet, so this is local."""
+    """ImageNet weights of the backbone, downloaded once a build; nodes of a cluster often have no internet, so this is local."""
     output:
         weights=IMAGENET,
         digest=f"{IMAGENET}.sha256",
@@ -13,9 +13,11 @@ rule fetch:
         "results/benchmarks/fetch.tsv"
     # Before anything expensive runs.
     priority: 100
+    params:
+        settings=chosen("transfer.backbone"),
     # Without `code`: its hash says that the download is right, and no edit should need the internet again.
     shell:
-        "python -m pipeline.features fetch --weights {output.weights} --log {log}"
+        "python -m pipeline.features fetch --settings {params.settings:q} --weights {output.weights} --log {log}"
 
 
 rule backbone:
@@ -34,8 +36,8 @@ rule backbone:
     params:
         weights=weights_path,
         content=weights_digest,
-        settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.output_layer"),
-        code=code_of("pipeline.features", "pipeline.models.pretrained"),
+        settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.backbone", "transfer.output_layer"),
+        code=code_of("pipeline.features", BACKBONE),
     shell:
         "python -m pipeline.features backbone --weights {params.weights:q} --settings {params.settings:q} "
         "--model-file {output.model} --log {log}"
@@ -61,7 +63,7 @@ rule features:
     threads: config["compute"]["threads"]
     params:
         settings=chosen("seed", "augmentation", "transfer.views", "compute"),
-        code=code_of("pipeline.features"),
+        code=code_of("pipeline.features", BACKBONE),
     shell:
         "python -m pipeline.features features --backbone {input.backbone[0]} --images {input.images[0]} "
         "--split {wildcards.split} --settings {params.settings:q} --out {output.features} --cost {output.cost} "

@@ -195,12 +195,18 @@ rule report:
         "results/benchmarks/report.tsv"
     params:
         settings=chosen(
-            "demo", "dataset.draw", "dataset.external", "seed", "training.selection_seeds", "finetune.unfreeze_from"
+            "demo",
+            "dataset.draw",
+            "dataset.external",
+            "seed",
+            "training.selection_seeds",
+            "transfer.backbone",
+            "finetune.unfreeze_from",
         ),
         supplement=[*SUPPLEMENT_FIGURES, *SUPPLEMENT_TABLES],
         config=config_digest(),
         build="results/report",
-        code=code_of("pipeline.render.__main__"),
+        code=code_of("pipeline.render.__main__", BACKBONE),
     shell:
         "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
         "--tables {input.tables} --figures {input.figures} --supplement {params.supplement} --config-sha256 {params.config} "
