@@ -20,14 +20,13 @@ from pipeline.explore.describe import (
     SMALL,
     SPLITS,
     border_share,
-    explore,
+    describe,
     grey_statistics,
     sharpness,
     size_table,
     thumbnail_table,
     uniformity_table,
 )
-from pipeline.images import cache
 from pipeline.statistics import intervals, tests
 
 ROOT = Path(__file__).parent.parent
@@ -37,9 +36,8 @@ SEED = 3
 
 
 @pytest.fixture(scope="module")
-def explored(tmp_path_factory):
+def explored():
     """Splits and classes interleaved in the index, each split with a range of grey values of its own; the tables."""
-    folder = tmp_path_factory.mktemp("explore")
     rng = np.random.default_rng(5)
     rows = [
         (split, label) for split in SPLITS for label, n in zip(LABELS, COUNTS[split], strict=True) for _ in range(n)
@@ -49,22 +47,12 @@ def explored(tmp_path_factory):
     index["sha256"] = [hashlib.sha256(file.encode()).hexdigest() for file in index["file"]]
     index["width"], index["height"] = rng.integers(50, 90, (2, len(index)))
     index["bytes"] = rng.integers(900, 1000, len(index)) + 20 * (index["label"] == "covid")
-    index.to_csv(folder / "index.csv", index=False)
-    images = {}
-    for bound, split in zip((256, 90, 30), SPLITS, strict=True):
-        images[split] = rng.integers(0, bound, (sum(COUNTS[split]), SIZE, SIZE)).astype(np.uint8)
-        array = cache.create(folder / f"{split}.npy", images[split].shape, np.uint8)
-        array[:] = images[split]
-        array.flush()
-    names = ("sizes", "classes", "pixels", "intensities", "images", "mean_images", "uniformity", "shortcuts")
-    tables = {name: folder / "tables" / f"{name}.csv" for name in names}
-    arrays = {name: folder / "results" / f"{name}.npz" for name in ("samples", "pixel_images")}
-    caches = [folder / f"{split}.npy" for split in SPLITS]
-    explore(folder / "index.csv", caches, {"seed": SEED}, **tables, **arrays)
-    read = {name: pd.read_csv(file) for name, file in tables.items()}
-    read["described"] = read.pop("images")
-    loaded = {name: np.load(file) for name, file in arrays.items()}
-    return SimpleNamespace(index=index, images=images, **loaded, **read)
+    images = {
+        split: rng.integers(0, bound, (sum(COUNTS[split]), SIZE, SIZE)).astype(np.uint8)
+        for bound, split in zip((256, 90, 30), SPLITS, strict=True)
+    }
+    made = describe(index, **images, settings={"seed": SEED})
+    return SimpleNamespace(index=index, images=images, described=made.pop("images"), **made)
 
 
 def images_of(explored, split, label):
@@ -133,7 +121,7 @@ def test_intensities(explored):
 
 
 def test_samples_are_the_first_of_each_class_in_each_split(explored):
-    assert len(explored.samples.files) == len(SPLITS) * len(LABELS)
+    assert len(explored.samples) == len(SPLITS) * len(LABELS)
     for split, label in itertools.product(SPLITS, LABELS):
         expected = images_of(explored, split, label)[:SAMPLES]
         assert np.array_equal(explored.samples[f"{split}_{label}"], expected)
