@@ -1,30 +1,27 @@
 """Figures of the stage finetune."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, figure, save
+from pipeline.plots.style import COLOURS, COLUMN, figure
 
 METRICS = {"refitted_loss": "refitted loss (nats)", "auc": "AUC"}
 
 
-def finetune(attempts: Path, heldout: Path, out: Path):
+def draw(attempts: pd.DataFrame, heldout: pd.DataFrame):
     """Draw refitted loss and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
     the run on train alone, with val."""
     drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex=True)
-    runs, alone = pd.read_csv(attempts), pd.read_csv(heldout)
-    last = runs["attempt"].max()
+    last = attempts["attempt"].max()
     for (above, below), (metric, label) in zip(axes.T, METRICS.items(), strict=True):
-        for attempt, scores in runs.groupby("attempt"):
+        for attempt, scores in attempts.groupby("attempt"):
             shade = {
                 "color": str(0.7 * (1 - attempt / last)),
                 "label": f"attempt {attempt}" if attempt == 1 else attempt,
             }
             above.plot(scores["epoch"], scores[f"train_{metric}"], "o-", ms=2, **shade)
         for split in ("train", "val"):
-            below.plot(alone["epoch"], alone[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split)
+            below.plot(heldout["epoch"], heldout[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split)
         above.set_ylabel(label)
         below.set_ylabel(label)
         below.set_xlabel("epoch")
@@ -33,8 +30,8 @@ def finetune(attempts: Path, heldout: Path, out: Path):
         left.set_title(title, loc="left")
         # Above the panel: inside, attempts that fail may lie anywhere.
         right.legend(loc="lower right", bbox_to_anchor=(1.03, 0.98), ncols=9, columnspacing=1, handlelength=1.2)
-    save(drawing, out)
+    return {"figure": drawing}
 
 
 if __name__ == "__main__":
-    run(finetune)
+    run(draw)

@@ -2,12 +2,9 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   tables/train/transfer_val_predictions.csv (held-out heads), tables/finetune/val_predictions.csv (the first of
-        them, fine-tuned), attempts.csv.
-Writes  tables/finetune/heldout.csv.
+Reads   predictions on val of the held-out heads, and of the first of them, fine-tuned; attempts.
+Returns one table.
 """
-
-from pathlib import Path
 
 import pandas as pd
 
@@ -15,24 +12,23 @@ from pipeline.command import run
 from pipeline.statistics import intervals, metrics
 
 
-def finetune_gain(head: Path, finetuned: Path, attempts: Path, settings: dict, table: Path):
+def measure(head: pd.DataFrame, finetuned: pd.DataFrame, attempts: pd.DataFrame, settings: dict):
     """Compare a held-out head with itself fine-tuned, image by image.
 
     One row: val AUC and cross-entropy of both; difference of the AUCs (fine-tuned less head) with a bootstrap interval,
     for which images are resampled for both at once; the verdict on the last attempt.
     """
-    tuned = pd.read_csv(finetuned)
     same = ["file", "label", "seed"]
-    both = tuned.merge(pd.read_csv(head), on=same, suffixes=("_finetuned", "_head"), validate="1:1")
+    both = finetuned.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
     labels = (both["label"] == "covid").to_numpy(float)
     logits = both[["logit_head", "logit_finetuned"]].to_numpy()
-    row = {"verdict": pd.read_csv(attempts)["verdict"].iloc[-1]}
+    row = {"verdict": attempts["verdict"].iloc[-1]}
     for name, column in zip(("head", "finetuned"), logits.T, strict=True):
         row |= {f"val_auc_{name}": metrics.auc(labels, column)}
         row |= {f"val_loss_{name}": metrics.cross_entropy(labels, column)}
     row["difference"] = auc_gain(labels, logits)
     row["ci_low"], row["ci_high"] = intervals.bootstrap(labels, logits, auc_gain, settings["seed"])
-    pd.DataFrame([row]).to_csv(table, index=False)
+    return {"table": pd.DataFrame([row])}
 
 
 def auc_gain(labels, logits):
@@ -41,4 +37,4 @@ def auc_gain(labels, logits):
 
 
 if __name__ == "__main__":
-    run(finetune_gain)
+    run(measure)

@@ -1,21 +1,21 @@
 """finetune: the transfer model, unfrozen and trained end to end at a small learning rate; kept or rejected.
 
-Reads   results/train/transfer.keras and a held-out model, tables/train/transfer_model.csv and
-        tables/tune/transfer_best.csv; the caches of train and val.
-Writes  results/finetune/transfer.keras (the unchanged model if rejected), ahead.npz and transfer_heldout.keras;
-        tables/finetune/attempts.csv, history.csv, model.csv; heldout_history.csv, val_predictions.csv;
-        results/finetune/final_cost.csv and heldout_cost.csv. In a history, epoch 0 is the model as it came.
+Reads   the final and a held-out transfer model, the epochs and hyperparameters of its head; examples of train and val.
+Returns the fine-tuned models (the unchanged ones if rejected), attempts, histories, the summary, predictions on val and
+        seconds. In a history, epoch 0 is the model as it came.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from pipeline.command import log, run
-from pipeline.images import augment, inputs
+from pipeline.command import Backup, log, run
+from pipeline.images import augment
+from pipeline.images.inputs import Examples, join
 from pipeline.models import fitting, pretrained, runtime
 from pipeline.models.backup import seconds_of
 from pipeline.statistics import metrics
@@ -25,44 +25,32 @@ JUDGED = "train_refitted_loss"  # in a history
 
 def final(
     model: Path,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
-    best: Path,
-    summary: Path,
+    train: Examples,
+    val: Examples,
+    best: pd.DataFrame,
+    summary: pd.DataFrame,
     settings: dict,
-    backups: Path,
-    model_file: Path,
-    attempts: Path,
-    history: Path,
-    tuned_summary: Path,
-    cost: Path,
+    backups: Backup,
 ):
     """Fine-tune the final model on train + val for as many epochs as its head was trained.
 
     Judged by training examples only: an attempt is rejected, and the learning rate divided, if the cross-entropy on a
-    fixed subset of them, its intercept refitted, has risen.
+    fixed subset of them, its intercept refitted, has risen. One parameter for each input of the rule.
     """
     runtime.start(settings["compute"])
-    examples = inputs.join(inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index))
-    epochs = int(pd.read_csv(summary)["epochs"].item())
-    hyperparameters = fitting.read_best(best)
+    examples = join(train, val)
+    epochs = int(summary["epochs"].item())
+    (hyperparameters,) = best.to_dict("records")
     learning_rate = settings["finetune"]["learning_rate"]
     rows, histories, seconds = [], [], 0
     for attempt in range(1, settings["finetune"]["attempts"] + 1):
         network = load(model, settings["seed"])
-        outcome, attempt_history = fine_tune(
-            network,
-            examples,
-            settings,
-            hyperparameters | {"learning_rate": learning_rate},
-            epochs,
-            backups / f"attempt{attempt}.npz",
-        )
-        seconds += seconds_of(backups / f"attempt{attempt}.npz")
+        backup = backups / f"attempt{attempt}.npz"
+        schedule = hyperparameters | {"learning_rate": learning_rate}
+        outcome, history = fine_tune(network, examples, settings, schedule, epochs=epochs, backup=backup)
+        seconds += seconds_of(backup)
         rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
-        histories.append(attempt_history.assign(attempt=attempt))
+        histories.append(history.assign(attempt=attempt))
         log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["verdict"])
         if outcome["verdict"] == "kept":
             break
@@ -70,102 +58,100 @@ def final(
     else:
         network = load(model, settings["seed"])
         unfreeze(network, settings["finetune"]["unfreeze_from"])
-    reloaded = fitting.save(network, model_file)
-    attempts.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(attempts, index=False)
-    pd.concat(histories).to_csv(history, index=False)
-    fitting.describe(network, reloaded, epochs).to_csv(tuned_summary, index=False)
-    write_cost(seconds, cost)
-    shutil.rmtree(backups)
+    with tempfile.TemporaryDirectory() as folder:
+        reloaded = fitting.save(network, Path(folder) / "transfer.keras")
+    return {
+        "model": network,
+        "attempts": pd.DataFrame(rows),
+        "history": pd.concat(histories),
+        "summary": fitting.describe(network, reloaded, epochs),
+        "cost": cost_table(seconds),
+    }
 
 
 def ahead(
     model: Path,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
-    best: Path,
-    summary: Path,
+    train: Examples,
+    val: Examples,
+    best: pd.DataFrame,
+    summary: pd.DataFrame,
     settings: dict,
-    backups: Path,
-    finished: Path,
+    backup: Backup,
 ):
-    """Train what `heldout` asks for if the first attempt is kept, while it is still being made: a finished backup."""
+    """Train what `heldout` asks for if the first attempt is kept, while it is still being made: a finished backup.
+
+    One parameter for each input of the rule.
+    """
     runtime.start(settings["compute"])
+    (hyperparameters,) = best.to_dict("records")
     fine_tune(
         load(model, settings["seed"]),
-        inputs.Examples.read(train, train_index),
+        train,
         settings,
-        fitting.read_best(best) | {"learning_rate": settings["finetune"]["learning_rate"]},
-        int(pd.read_csv(summary)["epochs"].item()),
-        backups / "heldout.npz",
-        val=inputs.Examples.read(val, val_index),
+        hyperparameters | {"learning_rate": settings["finetune"]["learning_rate"]},
+        val=val,
+        epochs=int(summary["epochs"].item()),
+        backup=backup,
     )
-    finished.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(backups / "heldout.npz", finished)
-    shutil.rmtree(backups)
+    return {"finished": backup}
 
 
 def heldout(
     model: Path,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
-    best: Path,
-    attempts: Path,
+    train: Examples,
+    val: Examples,
+    best: pd.DataFrame,
+    attempts: pd.DataFrame,
     finished: Path,
     settings: dict,
-    backups: Path,
-    model_file: Path,
-    history: Path,
-    predictions: Path,
-    cost: Path,
+    backup: Backup,
 ):
     """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps.
 
+    One parameter for each input of the rule.
+
     Args:
-        finished: backup of `ahead`, taken up if its learning rate was kept. Else the run is made here, and the seconds
+        finished: backup of `ahead`, taken up if the first attempt was kept. Else the run is made here, and the seconds
             of the other count as well.
     """
     runtime.start(settings["compute"])
-    train_examples, val_examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
     network = load(model, settings["seed"])
-    schedule = pd.read_csv(attempts, float_precision="round_trip").iloc[-1]
-    learning_rate = float(schedule["learning_rate"])  # Of NumPy's type Keras' schedule would differ in its last bits.
+    schedule = attempts.iloc[-1]
     seconds = seconds_of(finished)
     if schedule["verdict"] == "kept":
-        backup = backups / "heldout.npz"
-        made_ahead = learning_rate == settings["finetune"]["learning_rate"]
+        made_ahead = schedule["attempt"] == 1
         # One that is newer is what a killed attempt of this job has reached.
         if made_ahead and not (backup.exists() and backup.stat().st_mtime > finished.stat().st_mtime):
-            backups.mkdir(parents=True, exist_ok=True)
+            backup.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(finished, backup)
-        _, rows = fine_tune(
+        # Of NumPy's type Keras' schedule would differ in its last bits; a table's text may lose the last of the first.
+        learning_rate = settings["finetune"]["learning_rate"] if made_ahead else float(schedule["learning_rate"])
+        (hyperparameters,) = best.to_dict("records")
+        _, history = fine_tune(
             network,
-            train_examples,
+            train,
             settings,
-            fitting.read_best(best) | {"learning_rate": learning_rate},
-            int(schedule["epochs"]),
-            backup,
-            val=val_examples,
+            hyperparameters | {"learning_rate": learning_rate},
+            val=val,
+            epochs=int(schedule["epochs"]),
+            backup=backup,
         )
         seconds = seconds_of(backup) + (0 if made_ahead else seconds)
     else:
-        rows = pd.DataFrame([scored(network, train_examples, settings, val_examples)])
-    fitting.save(network, model_file)
-    rows.to_csv(history, index=False)
-    logits = fitting.logits(network, val_examples.values)
+        history = pd.DataFrame([initial_scores(network, train, settings, val)])
+    logits = fitting.logits(network, val.values)
     seed = settings["training"]["selection_seeds"][0]
-    fitting.prediction_table(val_examples, seed, logits).to_csv(predictions, index=False)
-    write_cost(seconds, cost)
-    shutil.rmtree(backups, ignore_errors=True)
+    return {
+        "model": network,
+        "history": history,
+        "predictions": fitting.prediction_table(val, seed, logits),
+        "cost": cost_table(seconds),
+    }
 
 
-def write_cost(seconds, cost):
+def cost_table(seconds):
     """Seconds of the training."""
-    pd.DataFrame({"model": ["transfer"], "part": "fine-tuning", "seconds": seconds}).to_csv(cost, index=False)
+    return pd.DataFrame({"model": ["transfer"], "part": "fine-tuning", "seconds": seconds})
 
 
 def load(model, seed):
@@ -174,11 +160,12 @@ def load(model, seed):
     return keras.models.load_model(model)
 
 
-def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=None):
+def fine_tune(network, examples, settings, hyperparameters, val=None, **options):
     """Unfreeze `network` and train it in place on augmented images; the learning rate falls to 0 along a cosine.
 
     Args:
         val: held out, of a run that measures a schedule and decides nothing; no drop ends that one.
+        **options: epochs and backup, of `fitting.fit`.
 
     Returns:
         dict: epochs run; on the fixed subset of `examples`, before and after, `metrics.refitted_loss`, by which the
@@ -186,7 +173,7 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         than before); and the history, from epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
-    before = scored(network, examples, settings, val)
+    before = initial_scores(network, examples, settings, val)
     history = fitting.fit(
         network,
         hyperparameters,
@@ -194,30 +181,29 @@ def fine_tune(network, examples, settings, hyperparameters, epochs, backup, val=
         augment,
         settings,
         seed=settings["seed"],
-        epochs=epochs,
         val=val,
         stop=[] if val else [StopAtDrop(before[JUDGED] + settings["finetune"]["drop"])],
-        backup=backup,
         # The last epoch is what is kept: without decay val AUC goes up and down by more than fine-tuning gains.
         decay=True,
         score=score,
+        **options,
     )
     after = history.iloc[-1]
     outcome = {"epochs": len(history)}
     for name in ("refitted_loss", "loss", "auc"):
         outcome |= {f"{name}_before": before[f"train_{name}"], f"{name}_after": after[f"train_{name}"]}
-    outcome["verdict"] = verdict(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
+    outcome["verdict"] = judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
     return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
 
 
-def verdict(before, after, drop):
-    """On an attempt, by what it is judged by: kept, dropped (risen by more than `drop`, or not finite), or no gain."""
+def judge(before, after, drop):
+    """What becomes of an attempt, by its loss: kept, dropped (risen by more than `drop`, or not finite), or no gain."""
     if not after <= before + drop:
         return "dropped"
     return "kept" if after < before else "no gain"
 
 
-def scored(network, examples, settings, val):
+def initial_scores(network, examples, settings, val):
     """The row of a history for the network as it is: epoch 0."""
     return {"epoch": 0, "learning_rate": np.nan} | fitting.scores(network, examples, val, augment, settings, score)
 

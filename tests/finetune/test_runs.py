@@ -1,6 +1,8 @@
 """Fine-tuning end to end: what is unfrozen, and what is kept or dropped, on a backbone cut early."""
 
 import json
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -11,8 +13,8 @@ from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from pipeline.command import InputError
+from pipeline.finetune import gain
 from pipeline.finetune import runs as finetune
-from pipeline.finetune.gain import finetune_gain
 from pipeline.images import inputs
 from pipeline.models import fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
@@ -33,30 +35,35 @@ ABSURD = 1e3
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What the stage reads: a transfer model with a random backbone, phantoms, the tables of tune and train."""
+def data():
+    """What the stage reads, by its parameters, but for the model: phantoms, the tables of tune and train."""
+    best = {"batch_size": 8, "learning_rate": 0.5, "optimizer": "adam", "loss": "weighted_cross_entropy"}
+    data = {"best": pd.DataFrame([best]), "summary": pd.DataFrame({"epochs": [EPOCHS]})}
+    for seed, (split, count) in enumerate(COUNTS.items()):
+        covid = np.arange(count) % 3 == 0
+        rng = np.random.default_rng(seed)
+        images = np.stack([phantom(rng, "covid" if each else "normal", SIZE) for each in covid])
+        files = np.array([f"{split}/{place}.png" for place in range(count)])
+        data[split] = inputs.Examples(images, covid.astype(np.float32), files)
+    return data
+
+
+@pytest.fixture(scope="module")
+def model(data, tmp_path_factory):
+    """File of a transfer model with a random backbone."""
     folder = tmp_path_factory.mktemp("finetune")
     keras.utils.set_random_seed(1)
     backbone = pretrained.build(resnet50v2, SIZE, CUT)
     backbone.save(folder / "backbone.keras")
-    for seed, (split, count) in enumerate(COUNTS.items()):
-        labels = np.where(np.arange(count) % 3 == 0, "covid", "normal")
-        rng = np.random.default_rng(seed)
-        np.save(folder / f"{split}.npy", np.stack([phantom(rng, label, SIZE) for label in labels]))
-        rows = pd.DataFrame({"file": [f"{split}/{place}.png" for place in range(count)], "label": labels})
-        rows.to_csv(folder / f"{split}.csv", index=False)
-    features = pretrained.pooled(backbone).predict(np.load(folder / "train.npy")[..., None], verbose=0)
+    features = pretrained.pooled(backbone).predict(data["train"].values[..., None], verbose=0)
     head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, features[:, None])
     transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
-    best = {"batch_size": 8, "learning_rate": 0.5, "optimizer": "adam", "loss": "weighted_cross_entropy"}
-    pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)
-    pd.DataFrame({"epochs": [EPOCHS]}).to_csv(folder / "summary.csv", index=False)
-    return folder
+    return folder / "model.keras"
 
 
 @pytest.fixture
-def network(folder):
-    return keras.models.load_model(folder / "model.keras")
+def network(model):
+    return keras.models.load_model(model)
 
 
 def weights_of(network):
@@ -71,12 +78,12 @@ def normalises(network, name):
 
 
 @pytest.mark.parametrize("first", ["all", "conv2_block1_1_conv", "conv2_block1_3_conv", "dense1"])
-def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(folder, network, first):
+def test_a_step_moves_the_layers_from_the_first_on_but_no_batch_normalisation(data, network, first):
     """Neither scale and shift nor the moving statistics, which `training=False` would not keep."""
     before = weights_of(network)
     finetune.unfreeze(network, first)
     fitting.compile_(network, {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"}, steps=1)
-    images = np.load(folder / "train.npy")[:8, ..., None].astype(np.float32)
+    images = data["train"].values[:8, ..., None].astype(np.float32)
     network.fit(images, np.arange(8) % 2, batch_size=8, epochs=1, verbose=0)
     moved = {
         name: [not np.array_equal(*pair) for pair in zip(before[name], weights, strict=True)]
@@ -99,27 +106,13 @@ def test_an_unknown_layer_is_refused_with_near_names(network):
 # The stage
 
 
-def run(folder, out, learning_rate, attempts=3, drop=0.1):
-    """The final run; what it wrote."""
-    names = {"attempts": "attempts.csv", "history": "history.csv", "tuned_summary": "model.csv", "cost": "cost.csv"}
-    files = {name: out / file for name, file in names.items()}
-    finetune.final(
-        folder / "model.keras",
-        *sources(folder),
-        folder / "best.csv",
-        folder / "summary.csv",
-        settings(learning_rate, attempts, drop),
-        out / "backups",
-        out / "models" / "transfer.keras",
-        **files,
-    )
-    assert not (out / "backups").exists()
-    tables = {name: pd.read_csv(file) for name, file in files.items()}
-    return SimpleNamespace(model=keras.models.load_model(out / "models" / "transfer.keras"), **tables)
-
-
-def sources(folder):
-    return [folder / f"{split}.{kind}" for kind in ("npy", "csv") for split in COUNTS]
+def run(model, data, learning_rate, attempts=3, drop=0.1):
+    """What the final run returns."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = finetune.final(
+            model, **data, settings=settings(learning_rate, attempts, drop), backups=Path(folder) / "backups"
+        )
+    return SimpleNamespace(**made)
 
 
 def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
@@ -128,11 +121,9 @@ def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
     return json.loads(json.dumps(SETTINGS | {"finetune": chosen | {"drop": drop}}))
 
 
-def train_scores(folder, network):
+def train_scores(data, network):
     """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
-    examples = inputs.join(
-        *(inputs.Examples.read(folder / f"{split}.npy", folder / f"{split}.csv") for split in COUNTS)
-    )
+    examples = inputs.join(data["train"], data["val"])
     fixed = examples.stratified(sum(COUNTS.values()) // 5, SETTINGS["seed"])
     logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
     return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)
@@ -143,17 +134,17 @@ COLUMNS += ["loss_after", "auc_before", "auc_after", "verdict"]
 
 
 @pytest.fixture(scope="module")
-def dropped(folder, tmp_path_factory):
+def dropped(model, data):
     with np.errstate(invalid="ignore"):
-        return run(folder, tmp_path_factory.mktemp("dropped"), ABSURD, attempts=2)
+        return run(model, data, ABSURD, attempts=2)
 
 
-def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped):
+def test_an_absurd_learning_rate_is_dropped_and_divided(data, network, dropped):
     rows = dropped.attempts
     assert list(rows.columns) == COLUMNS
     assert rows["attempt"].tolist() == [1, 2] and rows["learning_rate"].tolist() == [ABSURD, ABSURD / 5]
     assert (rows["verdict"] == "dropped").all()
-    loss, auc = train_scores(folder, network)
+    loss, auc = train_scores(data, network)
     assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
     assert not (rows["refitted_loss_after"] <= rows["refitted_loss_before"] + 0.1).any()
@@ -165,25 +156,25 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(folder, network, dropped
 
 def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
     assert all(map(np.array_equal, dropped.model.get_weights(), network.get_weights()))
-    row = dropped.tuned_summary.iloc[0]
+    row = dropped.summary.iloc[0]
     assert row["reloaded_identical"] and row["weights_sha256"] == fitting.weights_sha256(network)
 
 
-def test_a_gain_is_kept(folder, network, tmp_path):
-    kept = run(folder, tmp_path, 0.00003)
+def test_a_gain_is_kept(model, data, network):
+    kept = run(model, data, 0.00003)
     (row,) = kept.attempts.to_dict("records")
     assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
     assert row["refitted_loss_after"] < row["refitted_loss_before"]
-    assert train_scores(folder, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
-    assert kept.tuned_summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
+    assert train_scores(data, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
+    assert kept.summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
     for name, weights in weights_of(kept.model).items():
         same = all(map(np.array_equal, weights, network.get_layer(name).get_weights()))
         assert same == normalises(network, name), name
 
 
-def test_no_lower_loss_is_no_gain(folder, network, tmp_path):
+def test_no_lower_loss_is_no_gain(model, data, network):
     """A rise within the allowance stops nothing, but neither is it kept."""
-    rejected = run(folder, tmp_path, 10.0, attempts=1, drop=1e30)
+    rejected = run(model, data, 10.0, attempts=1, drop=1e30)
     (row,) = rejected.attempts.to_dict("records")
     assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS
     assert row["refitted_loss_after"] >= row["refitted_loss_before"]
@@ -200,71 +191,69 @@ def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shi
     sharper = np.where(labels == 1, 0.5, -0.5)
     after = order * (before + sharper) + shift
     scores = [finetune.score(labels, logits) for logits in (before, after)]
-    assert finetune.verdict(*(score["refitted_loss"] for score in scores), drop=0.1) == expected
+    assert finetune.judge(*(score["refitted_loss"] for score in scores), drop=0.1) == expected
     if expected == "kept":
         assert scores[1]["loss"] > scores[0]["loss"] + 0.1
 
 
 @pytest.fixture(scope="module")
-def ahead(folder, tmp_path_factory):
+def ahead(model, data, tmp_path_factory):
     """The run that was made ahead, at a first attempt's learning rate of 0.0003."""
-    out = tmp_path_factory.mktemp("ahead")
-    files = *sources(folder), folder / "best.csv", folder / "summary.csv"
-    finetune.ahead(folder / "model.keras", *files, settings(0.0003), out / "backups", out / "made" / "ahead.npz")
-    assert not (out / "backups").exists()
-    return out / "made" / "ahead.npz"
+    backup = tmp_path_factory.mktemp("ahead") / "ahead.npz"
+    return finetune.ahead(model, **data, settings=settings(0.0003), backup=backup)["finished"]
 
 
-def heldout(folder, tmp_path, schedules, ahead, learning_rate=0.0003):
-    """Files of the held-out run after these attempts: backups, model, history, predictions, cost."""
-    schedules.to_csv(tmp_path / "attempts.csv", index=False)
-    names = ("backups", "model.keras", "history.csv", "predictions.csv", "cost.csv")
-    out = [tmp_path / name for name in names]
-    files = *sources(folder), folder / "best.csv", tmp_path / "attempts.csv", ahead
-    finetune.heldout(folder / "model.keras", *files, settings(learning_rate), *out)
-    return out
+def heldout(model, data, attempts, finished, learning_rate=0.0003):
+    """What the held-out run after these attempts returns."""
+    sources = {name: value for name, value in data.items() if name != "summary"}
+    with tempfile.TemporaryDirectory() as folder:
+        made = finetune.heldout(
+            model,
+            **sources,
+            attempts=attempts.assign(attempt=range(1, len(attempts) + 1)),
+            finished=finished,
+            settings=settings(learning_rate),
+            backup=Path(folder) / "backups" / "heldout.npz",
+        )
+    return SimpleNamespace(**made)
 
 
 @pytest.mark.parametrize("verdict", ["dropped", "kept"])
-def test_the_heldout_model_follows_the_last_attempt(folder, network, tmp_path, verdict, ahead):
+def test_the_heldout_model_follows_the_last_attempt(model, data, network, verdict, ahead):
     attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
-    backups, model, history, table, _ = heldout(folder, tmp_path, attempts, ahead)
-    assert not backups.exists()
-    tuned = keras.models.load_model(model)
-    same = fitting.weights_sha256(tuned) == fitting.weights_sha256(network)
+    tuned = heldout(model, data, attempts, ahead)
+    same = fitting.weights_sha256(tuned.model) == fitting.weights_sha256(network)
     assert same == (verdict == "dropped")
 
-    rows, predictions = pd.read_csv(history), pd.read_csv(table)
+    rows, predictions, val = tuned.history, tuned.predictions, data["val"]
     assert rows["epoch"].tolist() == ([0, 1] if verdict == "kept" else [0])
     assert (predictions["seed"] == 3).all()
-    assert predictions["file"].tolist() == pd.read_csv(folder / "val.csv")["file"].tolist()
-    labels = predictions["label"] == "covid"
-    images = np.load(folder / "val.npy")[..., None].astype(np.float32)
-    for scored, row in [(network, rows.iloc[0]), (tuned, rows.iloc[-1])]:
+    assert predictions["file"].tolist() == val.files.tolist()
+    assert ((predictions["label"] == "covid") == val.labels).all()
+    images = val.values[..., None].astype(np.float32)
+    for scored, row in [(network, rows.iloc[0]), (tuned.model, rows.iloc[-1])]:
         logits = scored.predict(images, verbose=0)[:, 0].astype(np.float64)
-        assert row["val_loss"] == pytest.approx(log_loss(labels, expit(logits)), rel=1e-4)
-        assert row["val_auc"] == pytest.approx(roc_auc_score(labels, logits))
+        assert row["val_loss"] == pytest.approx(log_loss(val.labels, expit(logits)), rel=1e-4)
+        assert row["val_auc"] == pytest.approx(roc_auc_score(val.labels, logits))
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
-def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(folder, tmp_path, ahead):
-    schedule = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "verdict": ["kept"]})
-    (tmp_path / "alone").mkdir()
-    _, model, history, _, cost = heldout(folder, tmp_path, schedule, ahead)
-    assert pd.read_csv(cost)["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
+def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(model, data, ahead):
+    kept = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "verdict": ["kept"]})
+    first = heldout(model, data, kept, ahead)
+    assert first.cost["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
     # And what it would be without: as if the schedule were a later attempt's.
-    _, alone, own_history, _, cost = heldout(folder, tmp_path / "alone", schedule, ahead, learning_rate=0.0015)
-    assert pd.read_csv(cost)["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
-    assert pd.read_csv(history).equals(pd.read_csv(own_history))
-    first, second = map(keras.models.load_model, (model, alone))
-    assert fitting.weights_sha256(first) == fitting.weights_sha256(second)
+    dropped = pd.DataFrame({"learning_rate": [0.0015], "epochs": [1], "verdict": ["dropped"]})
+    second = heldout(model, data, pd.concat([dropped, kept]), ahead, learning_rate=0.0015)
+    assert second.cost["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
+    assert first.history.equals(second.history)
+    assert fitting.weights_sha256(first.model) == fitting.weights_sha256(second.model)
 
 
-def test_the_heldout_model_follows_the_schedule_to_its_end(folder, tmp_path, ahead):
+def test_the_heldout_model_follows_the_schedule_to_its_end(model, data, ahead):
     """Even if its loss rises by more than an attempt's may."""
     schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
-    _, _, history, _, _ = heldout(folder, tmp_path, schedule, ahead)
-    rows = pd.read_csv(history)
+    rows = heldout(model, data, schedule, ahead, learning_rate=10.0).history
     assert rows["epoch"].tolist() == [0, 1, 2]
     assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
 
@@ -279,23 +268,17 @@ def predictions_of(logits, seed=3):
     return pd.DataFrame({"file": files, "label": labels, "seed": seed, "logit": logits})
 
 
-def gain_of(folder, head, finetuned):
-    """Row of tables/finetune/heldout.csv."""
-    head.to_csv(folder / "head.csv", index=False)
-    finetuned.to_csv(folder / "finetuned.csv", index=False)
-    pd.DataFrame({"verdict": ["dropped", "kept"]}).to_csv(folder / "attempts.csv", index=False)
-    finetune_gain(
-        *(folder / f"{name}.csv" for name in ("head", "finetuned", "attempts")), {"seed": 1}, folder / "t.csv"
-    )
-    return pd.read_csv(folder / "t.csv").iloc[0]
+def gain_of(head, finetuned):
+    """The row of the table."""
+    return gain.measure(head, finetuned, pd.DataFrame({"verdict": ["dropped", "kept"]}), {"seed": 1})["table"].iloc[0]
 
 
-def test_the_gain_is_that_of_the_same_head_on_the_same_images(tmp_path):
+def test_the_gain_is_that_of_the_same_head_on_the_same_images():
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1], 100)
     weak, strong = rng.normal(truth, 1), rng.normal(3 * truth, 1)
     head = pd.concat([predictions_of(weak), predictions_of(strong, seed=4)])  # another seed's, which is left out
-    row = gain_of(tmp_path, head.sample(frac=1, random_state=0), predictions_of(strong))
+    row = gain_of(head.sample(frac=1, random_state=0), predictions_of(strong))
     assert row["verdict"] == "kept"
     aucs = [roc_auc_score(truth, logits) for logits in (weak, strong)]
     assert [row["val_auc_head"], row["val_auc_finetuned"]] == pytest.approx(aucs)
@@ -324,7 +307,7 @@ def bootstrap_interval(weak, strong):
     return np.percentile(gains, [2.5, 97.5])
 
 
-def test_an_unchanged_model_gains_nothing(tmp_path):
+def test_an_unchanged_model_gains_nothing():
     logits = np.random.default_rng(0).normal(np.repeat([0, 1], 20), 1)
-    row = gain_of(tmp_path, predictions_of(logits), predictions_of(logits))
+    row = gain_of(predictions_of(logits), predictions_of(logits))
     assert (row["difference"], row["ci_low"], row["ci_high"]) == (0, 0, 0)

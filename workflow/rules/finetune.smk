@@ -18,15 +18,12 @@ rule finetune:
     """The final transfer model unfrozen and trained end to end on train + val; kept or rejected by train alone."""
     input:
         model=tracked("results/train/transfer.keras"),
-        train=tracked("results/data/train.npy"),
-        val=tracked("results/data/val.npy"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
+        train=with_index("results/data/train.npy", "train"),
+        val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
         summary="tables/train/transfer_model.csv",
     output:
-        model="results/finetune/transfer.keras",
-        digest="results/finetune/transfer.keras.sha256",
+        model=digested("results/finetune/transfer.keras"),
         attempts=shown("tables/finetune/attempts.csv"),
         history=shown("tables/finetune/history.csv"),
         summary=shown("tables/finetune/model.csv"),
@@ -38,29 +35,25 @@ rule finetune:
     priority: 3
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
         backups="results/backups/finetune/final",
         code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune.runs final --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --model-file {output.model} "
-        "--attempts {output.attempts} --history {output.history} --tuned-summary {output.summary} "
-        "--cost {output.cost} --log {log}"
+        "python -m pipeline.finetune.runs final {params.files} --settings {params.settings:q} --backups {params.backups} "
+        "--log {log}"
 
 
 rule finetune_ahead:
     """What `finetune_heldout` trains if the first attempt is kept, side by side with that attempt."""
     input:
         model=tracked(FINETUNE_HELDOUT),
-        train=tracked("results/data/train.npy"),
-        val=tracked("results/data/val.npy"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
+        train=with_index("results/data/train.npy", "train"),
+        val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
         summary="tables/train/transfer_model.csv",
     output:
-        "results/finetune/ahead.npz",
+        finished="results/finetune/ahead.npz",
     log:
         "results/logs/finetune_ahead.log",
     benchmark:
@@ -68,14 +61,13 @@ rule finetune_ahead:
     priority: 3
     threads: config["compute"]["threads"]
     params:
+        files=files,
         # The seeds, which are not read here, too: a backup is taken up where all settings are the same.
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
-        backups="results/backups/finetune/ahead",
+        backup="results/backups/finetune/ahead.npz",
         code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune.runs ahead --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--summary {input.summary} --settings {params.settings:q} --backups {params.backups} --finished {output} "
+        "python -m pipeline.finetune.runs ahead {params.files} --settings {params.settings:q} --backup {params.backup} "
         "--log {log}"
 
 
@@ -83,17 +75,14 @@ rule finetune_heldout:
     """The schedule of `finetune` on train alone, from a held-out model, scored on val."""
     input:
         model=tracked(FINETUNE_HELDOUT),
-        train=tracked("results/data/train.npy"),
-        val=tracked("results/data/val.npy"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
+        train=with_index("results/data/train.npy", "train"),
+        val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
         attempts="tables/finetune/attempts.csv",
         # All that it depends on is an input or parameter here as well, or comes with the attempts.
         finished=ancient("results/finetune/ahead.npz"),
     output:
-        model="results/finetune/transfer_heldout.keras",
-        digest="results/finetune/transfer_heldout.keras.sha256",
+        model=digested("results/finetune/transfer_heldout.keras"),
         history=shown("tables/finetune/heldout_history.csv"),
         predictions=shown("tables/finetune/val_predictions.csv"),
         cost="results/finetune/heldout_cost.csv",
@@ -104,15 +93,13 @@ rule finetune_heldout:
     priority: 3
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
-        backups="results/backups/finetune/heldout",
+        backup="results/backups/finetune/heldout.npz",
         code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune.runs heldout --model {input.model[0]} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --best {input.best} "
-        "--attempts {input.attempts} --finished {input.finished} --settings {params.settings:q} --backups {params.backups} "
-        "--model-file {output.model} --history {output.history} "
-        "--predictions {output.predictions} --cost {output.cost} --log {log}"
+        "python -m pipeline.finetune.runs heldout {params.files} --settings {params.settings:q} --backup {params.backup} "
+        "--log {log}"
 
 
 rule finetune_gain:
@@ -122,17 +109,17 @@ rule finetune_gain:
         finetuned="tables/finetune/val_predictions.csv",
         attempts="tables/finetune/attempts.csv",
     output:
-        shown("tables/finetune/heldout.csv"),
+        table=shown("tables/finetune/heldout.csv"),
     log:
         "results/logs/finetune_gain.log",
     benchmark:
         "results/benchmarks/finetune_gain.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.finetune.gain"),
     shell:
-        "python -m pipeline.finetune.gain finetune_gain --head {input.head} --finetuned {input.finetuned} "
-        "--attempts {input.attempts} --settings {params.settings:q} --table {output} --log {log}"
+        "python -m pipeline.finetune.gain {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule finetune_figures:
@@ -141,13 +128,13 @@ rule finetune_figures:
         attempts="tables/finetune/history.csv",
         heldout="tables/finetune/heldout_history.csv",
     output:
-        shown("figures/finetune/finetune.pdf"),
+        figure=shown("figures/finetune/finetune.pdf"),
     log:
         "results/logs/finetune_figures.log",
     benchmark:
         "results/benchmarks/finetune_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.finetune.figures"),
     shell:
-        "python -m pipeline.finetune.figures finetune --attempts {input.attempts} --heldout {input.heldout} "
-        "--out {output} --log {log}"
+        "python -m pipeline.finetune.figures {params.files} --log {log}"
