@@ -55,13 +55,11 @@ COUNTERS = {"depth", "depth0", "index", "index0", "length", "revindex", "revinde
 
 def taken(folder):
     """What the templates below `folder` decide: list of "FILE:LINE: what"."""
-    parser = environment.create(folder, build=None)
-    files = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*.tex.j2"))}
     return [
         f"{name}:{line}: {what}"
-        for name, file in files.items()
+        for name, parsed in environment.parsed(folder).items()
         if name not in UNCONVERTED
-        for line, what in taken_in(parser.parse(file.read_text()))
+        for line, what in taken_in(parsed)
     ]
 
 

@@ -20,12 +20,9 @@ ALLOWED = [
 
 def typed(folder):
     """What is typed in the templates below `folder`: list of "FILE: word with a digit"."""
-    parser = environment.create(folder, build=None)
     allowed = ALLOWED + re.findall(r"@\w+\{(\w+),", (folder / "references.bib").read_text())
     return [
-        f"{file.relative_to(folder)}: {word}"
-        for file in sorted(folder.rglob("*.tex.j2"))
-        for word in typed_in(parser.parse(file.read_text()), allowed)
+        f"{name}: {word}" for name, parsed in environment.parsed(folder).items() for word in typed_in(parsed, allowed)
     ]
 
 

@@ -4,6 +4,7 @@ A text is escaped; a number must pass a filter of pipeline.render.filters; an un
 the TeX source it is recorded from which line of which template it comes.
 """
 
+import functools
 import re
 import traceback
 
@@ -71,6 +72,18 @@ def create(folder, build, **names):
 
     environment.globals |= names | {"section": section}
     return environment
+
+
+def parsed(folder):
+    """{name: syntax tree} of the templates below `folder`, in the order of their names (sections/NAME.tex.j2)."""
+    files = sorted(folder.rglob("*.tex.j2"))
+    return {str(file.relative_to(folder)): parse(file.read_text()) for file in files}
+
+
+@functools.cache
+def parse(text):
+    """The syntax tree of a template: not to be changed, as it is made once for a text."""
+    return create(folder=".", build=None).parse(text)
 
 
 def write(environment, name, build):

@@ -1,0 +1,124 @@
+"""Checks of the article: what failed, and what to do."""
+
+import csv
+
+import pytest
+
+from pipeline.command import InputError
+from pipeline.render import digits, environment, latex
+from tests.report.article import EXTERNAL, QUICK, REAL, REPORT, needs_tex
+from tests.report.scenarios import scenarios
+from tests.report.tables import change, complete
+
+
+def test_no_digit_is_typed():
+    assert digits.typed(REPORT) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["an AUC of 0.93", r"\num{12} images", r'\VAR{"0.93"}', r'\BLOCK{set auc = "0.93"}', "COVID-19 in 3"]
+)
+def test_typed_digits_are_found(text):
+    assert digits.typed_in(environment.parse(text), digits.ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "name, old, new, message",
+    [
+        (
+            "sections/baseline.tex.j2",
+            "question(7)",
+            "question(1)",
+            "baseline.tex.j2:[0-9]+: question.1.: expected each",
+        ),
+        ("sections/baseline.tex.j2", r"\cref{fig:classes}", "", "questions: 7 refers to no figure or table .mark each"),
+        ("sections/baseline.tex.j2", "Four blocks", "4 blocks", "no digit is typed: sections/baseline.tex.j2: 4 .read"),
+        ("article.tex.j2", "twocolumn", "onecolumn", "layout: not in two columns"),
+        ("article.tex.j2", "10pt", "9pt", "layout: font size not one of 10pt, 11pt, 12pt"),
+        ("sections/baseline.tex.j2", r"(\cref{tab:layers})", "", "are referred to: tab:layers .refer to it"),
+        (
+            "sections/evaluation.tex.j2",
+            r'\includegraphics{\VAR{figure("evaluate/curves")}}',
+            "",
+            "listed figures and tables are used: figure evaluate/curves .use it in a template, link it if in",
+        ),
+    ],
+)
+def test_a_build_check_names_what_failed_and_what_to_do(untyped, name, old, new, message):
+    untyped.edit(name, old, new)
+    with pytest.raises(InputError, match=message):
+        untyped.render()
+
+
+def test_an_unread_table_is_found_and_the_checks_survive_the_failure(untyped):
+    untyped.tables["tune/other"] = [{"a": 1}]
+    with pytest.raises(InputError, match="listed figures and tables are used: table tune/other"):
+        untyped.render()
+    assert not untyped.pdf.exists()
+    assert "table tune/other" in (untyped.folder / "results/report/checks.csv").read_text()
+
+
+def test_overfull_boxes_are_found_with_their_section(tmp_path):
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections/baseline.tex.lines").write_text("sections/baseline.tex.j2:1\nparts/gap.tex.j2:7\n")
+    (tmp_path / "article.log").write_text(
+        "(./article.tex (./sections/abstract.tex)\n(./sections/baseline.tex [1]\n"
+        "Overfull \\hbox (12.3pt too wide) in paragraph at lines 2--4\n"
+        "Overfull \\vbox (1.5pt too high) has occurred while \\output is active []\n"
+    )
+    assert latex.overfull(tmp_path / "article.tex") == [
+        (12.3, "parts/gap.tex.j2:7"),
+        (1.5, r"sections/baseline.tex has occurred while \output is active []"),
+    ]
+
+
+def test_a_submission_check_fails_no_build(untyped):
+    untyped.tables["evaluate/ledger"] += untyped.tables["evaluate/ledger"][:1]
+    untyped.render(QUICK | {"demo": True})
+    found = verdicts(untyped)
+    assert found["pages"] == "0 pages"
+    assert found["metadata"].startswith("affiliation; group; authors[1].name; authors[1].contribution; authors[2]")
+    assert found["one look at test a model"] == "baseline: 2 looks"
+    assert found["no stamp"] == "stamped as a demonstration; stamped as a quick run"
+
+
+def test_an_edge_that_the_search_could_have_extended_bars_submission(untyped):
+    """Whatever the article says of it; an edge at its bound, as of the dropout rate here, bars nothing."""
+    untyped.render()
+    assert verdicts(untyped)["edges of the search"] == (
+        "tune.space.baseline.learning_rate.range; tune.space.transfer.learning_rate.range"
+    )
+    for model in ("baseline", "transfer"):
+        change(untyped.tables, f"tune/{model}_ranges", "key", "")
+    untyped.render()
+    assert verdicts(untyped)["edges of the search"] == ""
+
+
+@needs_tex
+def test_a_finished_article_passes_every_check(run):
+    text = (REPORT / "metadata.yaml").read_text()
+    run.edit("metadata.yaml", text, text.replace("(placeholder)", "21"))
+    for model in ("baseline", "transfer"):
+        change(run.tables, f"tune/{model}_ranges", "key", "")
+    run.render()
+    assert {check: found for check, found in verdicts(run).items() if found} == {}
+
+
+@needs_tex
+@pytest.mark.parametrize("settings", [REAL, EXTERNAL], ids=["default", "external set"])
+def test_the_longest_article_keeps_to_the_pages(run, settings):
+    """With as many rows as a default run has, filled metadata and the scenario whose text is longest."""
+    complete(run.tables)
+    scenarios()["poor"][1](run.tables)
+    words = "and as many more words as an author would write here in a report that is handed in"
+    looks = f"Before this run, this test set was evaluated in six runs, one of which led to a change, {words}"
+    text = (REPORT / "metadata.yaml").read_text()
+    filled = text.replace("(placeholder)", words).replace('earlier_looks: ""', f'earlier_looks: "{looks}"')
+    run.edit("metadata.yaml", text, filled)
+    run.render(settings)
+    assert verdicts(run)["pages"] == ""
+
+
+def verdicts(run):
+    with open(run.checks) as file:
+        return {check["check"]: check["found"] for check in csv.DictReader(file)}
