@@ -46,26 +46,12 @@ def render(
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
     origin = provenance.of(article.parent)
-    backbone = importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
     templates = environment.create(
         article.parent,
         build,
-        cell=cells.cell,
-        row=cells.row,
-        rows=cells.rows,
-        finding=cells.finding,
-        figure=drawings,
-        supplement=drawings.link,
-        question=answers,
-        metadata=metadata.read(people),
+        **names(settings, people, cells, drawings, answers),
         provenance=origin,
         config_sha256=config_sha256,
-        seeds=[str(seed) for seed in (settings["seed"], *settings["training"]["selection_seeds"])],
-        demo=settings["demo"],
-        quick=settings["dataset"]["draw"] is not None,
-        external=settings["dataset"]["external"] is not None,
-        backbone={"name": backbone.NAME, "citation": backbone.CITATION, "output_layer": backbone.OUTPUT_LAYER},
-        unfreeze_from=settings["finetune"]["unfreeze_from"],
     )
     environment.write(templates, article.name, build)
     for file in ("preamble.tex", "references.bib"):
@@ -90,6 +76,27 @@ def render(
     log.info("%s: %d readings of tables in %s", pdf, len(cells.readings), trace)
     if open_checks:
         log.info("Before it is handed in (%s): %s", checks_table, ", ".join(open_checks))
+
+
+def names(settings, people, cells, drawings, answers):
+    """What templates see of the run: {name: value}; `people` is the file of the metadata."""
+    backbone = importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
+    return {
+        "cell": cells.cell,
+        "row": cells.row,
+        "rows": cells.rows,
+        "finding": cells.finding,
+        "figure": drawings,
+        "supplement": drawings.link,
+        "question": answers,
+        "metadata": metadata.read(people),
+        "seeds": [str(seed) for seed in (settings["seed"], *settings["training"]["selection_seeds"])],
+        "demo": settings["demo"],
+        "quick": settings["dataset"]["draw"] is not None,
+        "external": settings["dataset"]["external"] is not None,
+        "backbone": {"name": backbone.NAME, "citation": backbone.CITATION, "output_layer": backbone.OUTPUT_LAYER},
+        "unfreeze_from": settings["finetune"]["unfreeze_from"],
+    }
 
 
 if __name__ == "__main__":

@@ -75,32 +75,38 @@ class Run:
             folder / f"tables/report/{name}.csv" for name in ("trace", "questions", "checks")
         )
 
-    def render(self, settings=REAL):
-        table_files, figure_files = [], []
+    def write_inputs(self, settings):
+        """Write the tables, with the findings that follow from them, and blank figures.
+
+        Returns:
+            files of tables and of figures, and the names of the files in the supplement.
+        """
         listed = {
             name: rows
             for name, rows in self.tables.items()
             if settings["dataset"]["external"] or "external" not in name
         }
-        for name, rows in (listed | findings(listed)).items():
-            file = self.folder / f"tables/{name}.csv"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text(rows))
-            table_files.append(file)
+        listed |= findings(listed)
         moved = MOVED if settings["dataset"]["external"] else []
-        for name, size in FIGURES.items():
-            if name in moved:
-                continue
-            file = self.folder / f"figures/{name}.pdf"
+        contents = {f"tables/{name}.csv": text(rows) for name, rows in listed.items()}
+        contents |= {f"figures/{name}.pdf": blank_pdf(*size) for name, size in FIGURES.items() if name not in moved}
+        for name, content in contents.items():
+            file = self.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(blank_pdf(*size))
-            figure_files.append(file)
+            file.write_text(content)
+        tables, figures = (
+            [self.folder / name for name in contents if name.startswith(f"{kind}/")] for kind in ("tables", "figures")
+        )
+        return tables, figures, [Path(file) for file in [*SUPPLEMENT, *(f"figures/{name}.pdf" for name in moved)]]
+
+    def render(self, settings=REAL):
+        tables, figures, supplement = self.write_inputs(settings)
         stage.render(
             settings=settings,
             article=self.report / "article.tex.j2",
-            tables=table_files,
-            figures=figure_files,
-            supplement=[Path(file) for file in [*SUPPLEMENT, *(f"figures/{name}.pdf" for name in moved)]],
+            tables=tables,
+            figures=figures,
+            supplement=supplement,
             config_sha256="23" * 32,
             build=self.folder / "results/report",
             pdf=self.pdf,
