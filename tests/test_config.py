@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pipeline.models.backbones import efficientnetv2b0, resnet50v2
-from workflow.settings import check, chosen, fill, misread, unreadable
+from workflow.settings import check, chosen, digest, fill, misread, unreadable
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -520,6 +520,14 @@ def test_chosen_holds_what_is_named_and_nothing_else():
     assert chosen(changed, "seed", "training.epochs", "transfer.hyperparameters") == text
     with pytest.raises(KeyError):
         chosen(config, "training.epoch")
+
+
+def test_the_digest_is_that_of_all_keys_but_for_where_files_are():
+    default = digest(configured())
+    same = ("dataset: {path: other.zip}", "transfer: {weights: other.h5}")
+    assert {digest(configured(overlay)) for overlay in same} == {default}
+    others = ("seed: 7", "dataset: {external: other.zip}", "transfer: {weights: random}", "finetune: {divide_by: 6}")
+    assert len({default, *(digest(configured(overlay)) for overlay in others)}) == 1 + len(others)
 
 
 def test_chosen_tells_two_swapped_values_apart():

@@ -7,6 +7,7 @@ without docstrings: comments, docstrings and layout change nothing.
 
 import ast
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def _plain(node, module, imports):
         parts = parts | {"body": node.body[1:]}
     # Whether a name is read or set follows from where it stands.
     return type(node).__name__, [_plain(parts.get(name), module, imports) for name in node._fields if name != "ctx"]
+
+
+def cells_of(notebook):
+    """Digest of the cells of a notebook as they are written; their metadata and what they once put out do not count."""
+    cells = json.loads(notebook.read_text())["cells"]
+    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
 def _is_local(module):

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import datetime
 import difflib
+import hashlib
 import importlib
 import json
 import math
@@ -185,6 +186,14 @@ def fill(config):
     transfer, variants = config["transfer"], config["ablate"]["variants"]
     transfer["output_layer"] = transfer["output_layer"] or backbone.OUTPUT_LAYER
     variants["cut"] = variants["cut"] or backbone.CUTS
+
+
+def digest(config):
+    """SHA-256 of the whole configuration, but for where the files of the user are: that says nothing of a result."""
+    dataset = config["dataset"] | {"path": None, "external": bool(config["dataset"]["external"])}
+    transfer = config["transfer"] | {"weights": config["transfer"]["weights"] == "random"}
+    text = json.dumps(config | {"dataset": dataset, "transfer": transfer}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _inlined(node, definitions):

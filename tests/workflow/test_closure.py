@@ -143,6 +143,19 @@ def test_missing_module_raises(project, statement):
         project.code_of("pipeline.stage")
 
 
+# A notebook
+
+
+def test_what_a_notebook_put_out_is_no_code(tmp_path):
+    def digest(source, **more):
+        cell = {"cell_type": "code", "source": source, "outputs": [], "execution_count": None}
+        (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell | more], "metadata": {}}))
+        return closure.cells_of(tmp_path / "n.ipynb")
+
+    assert digest(["a = 1\n", "b"]) == digest("a = 1\nb", outputs=["1"], execution_count=7)
+    assert len({digest("a = 1"), digest("a = 2"), digest("a = 1", cell_type="markdown")}) == 3
+
+
 # The real package
 
 
