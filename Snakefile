@@ -1,13 +1,8 @@
 """Chest X-rays in, a two-column article out. `snakemake --cores 4` builds everything; README.md says more."""
 
-import csv
 import functools
 import gc
-import hashlib
-import json
 import os
-import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -20,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 # What Snakemake has loaded stays: garbage collection need not look at it again, which took a quarter of a second.
 gc.freeze()
 
-from workflow import settings
+from workflow import lock, settings, user_files
 
 if problem := settings.unreadable(ROOT / "config/config.yaml"):
     sys.exit(problem)
@@ -48,6 +43,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/finetune.smk"
+include: "workflow/rules/final.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/gradcam.smk"
@@ -71,7 +67,10 @@ if workflow.is_main_process:
     folder_held = lock.take(Path.cwd())
 
 # A build that was copied without its data, to a machine with TeX for one: no job may run but those of the article.
-if workflow.is_main_process and not os.path.exists(dataset_path()):
+if workflow.is_main_process and not os.path.exists(user_files.dataset_path(config, ROOT)):
+    article = [*rules.report.input.tables, *rules.report.input.figures]
+    made_with = rules.report_configuration.output.table
+    absent_dataset = functools.cache(lambda: user_files.absent_dataset(config, ROOT, article, made_with, CONFIG_SHA256))
     for each in workflow.rules:
         if each.name not in {"report", "submission_check", "submission", "all"}:
             each.set_input(dataset=lambda wildcards: absent_dataset())

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pipeline.command import InputError, one_line
 from pipeline.images.decode import DecodeError, film, resize
+from pipeline.vocabulary import MODELS
 
-MODEL_FILES = {"baseline": "results/train/baseline.keras", "transfer": "results/finetune/transfer.keras"}
 DISCLAIMER = "Coursework and research: no medical device, nothing here is a diagnosis."
 
 
@@ -33,7 +33,7 @@ def predict(images, model, build, explained):
         raise InputError(
             f"{stems}: two images of one name would share a file NAME_gradcam.png; explain them one by one"
         )
-    model_file, tables = build / MODEL_FILES[model], build / "tables/evaluate"
+    model_file, tables = build / f"results/final/{model}.keras", build / "tables/evaluate"
     thresholds, corrections = tables / "thresholds.csv", tables / "corrections.csv"
     index = build / "tables/data/index_train.csv"
     for file in (model_file, thresholds, corrections, index):
@@ -113,7 +113,7 @@ def main():
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    parser.add_argument("--model", choices=MODEL_FILES, default="transfer")
+    parser.add_argument("--model", choices=MODELS, default="transfer")
     parser.add_argument("--build", type=Path, default=Path(), help="folder of a finished build; this one by default")
     parser.add_argument("--explain", action="store_true", help="write NAME_gradcam.png here")
     options = parser.parse_args()

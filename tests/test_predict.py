@@ -28,9 +28,9 @@ def build(tmp_path_factory):
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(1, name="logit")(x))
     model.set_weights([np.ones((1, 1, 1, 1)), np.ones((1, 1)), np.array([-100.0])])
-    for file in ("results/finetune/transfer.keras", "tables/evaluate/thresholds.csv", "tables/data/index_train.csv"):
+    for file in ("results/final/transfer.keras", "tables/evaluate/thresholds.csv", "tables/data/index_train.csv"):
         (folder / file).parent.mkdir(parents=True)
-    model.save(folder / "results/finetune/transfer.keras")
+    model.save(folder / "results/final/transfer.keras")
     (folder / "tables/evaluate/thresholds.csv").write_text("model,threshold,logit\nbaseline,0.5,0\ntransfer,1.0,20\n")
     (folder / "tables/evaluate/corrections.csv").write_text(
         "model,temperature_alone,intercept,slope,prevalence\nbaseline,False,0,1,0.25\ntransfer,False,-1,0.1,0.25\n"
@@ -125,11 +125,11 @@ def test_two_of_one_name_are_not_explained_into_one_file(build, tmp_path):
 
 def test_a_folder_without_a_build_is_named(tmp_path):
     status, _, errors = predict(tmp_path, grey(tmp_path, "film.png", 120))
-    assert status == 1 and "results/finetune/transfer.keras" in errors and "--build FOLDER" in errors
+    assert status == 1 and "results/final/transfer.keras" in errors and "--build FOLDER" in errors
 
 
 @pytest.mark.parametrize(
-    ("file", "kept"), [("results/finetune/transfer.keras", 5000), ("tables/evaluate/thresholds.csv", 12)]
+    ("file", "kept"), [("results/final/transfer.keras", 5000), ("tables/evaluate/thresholds.csv", 12)]
 )
 def test_a_build_with_a_file_that_is_cut_short_is_told_in_one_line(build, tmp_path, file, kept):
     shutil.copytree(build, tmp_path / "build")

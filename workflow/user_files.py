@@ -81,7 +81,7 @@ def missing(config, root):
         expected = "a zip file, a tar file or a folder, or null for none"
         yield f"dataset.external: nothing at {find(external, root).absolute()}; expected {expected}"
     if weights not in ("imagenet", "random") and not os.path.isfile(find(weights, root)):
-        expected = "imagenet, or the path of a weights file of ResNet50V2 (.h5 or .keras)"
+        expected = f"imagenet, or the path of a weights file of {config['transfer']['backbone']} (.h5 or .keras)"
         yield f"transfer.weights: no file {find(weights, root).absolute()}; expected {expected}"
 
 

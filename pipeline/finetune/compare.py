@@ -1,10 +1,11 @@
-"""train_compare: the two models side by side: how fast they learn, how large they are, what they cost.
+"""finetune_compare: the two models side by side: how fast they learn, how large they are, what they cost.
 
-It belongs to the stage train; a module of its own, so that no edit here trains anything again.
+It belongs to the stage finetune, the last whose seconds it needs; a module of its own, so that no edit here trains
+anything again.
 
 Reads   tables/train/MODEL_model.csv and MODEL_heldout_history.csv; the tables of seconds that the stages have written,
         each row with model and part.
-Writes  tables/train/compare.csv (size), compare_epochs.csv (epochs to given val AUCs), compare_cost.csv (seconds).
+Writes  tables/finetune/compare.csv (size), compare_epochs.csv (epochs to given val AUCs), compare_cost.csv (seconds).
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.vocabulary import MODELS
 LEVELS = (0.9, 0.95, 0.98, 0.99)  # of val AUC
 
 
-def train_compare(
+def finetune_compare(
     summaries: list[Path],
     heldout: list[Path],
     costs: list[Path],
@@ -75,4 +76,4 @@ def level_rows(model, histories):
 
 
 if __name__ == "__main__":
-    run(train_compare)
+    run(finetune_compare)

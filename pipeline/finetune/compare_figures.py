@@ -1,4 +1,4 @@
-"""Figures of both models side by side, of the stage train."""
+"""Figures of both models side by side, of the stage finetune."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
 METRICS = {"loss": "cross-\nentropy (nats)", "auc": "AUC"}
 
 
-def train_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_figure: Path, cost_figure: Path):
+def finetune_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_figure: Path, cost_figure: Path):
     """Draw the training curves of both models on one scale, and their seconds by part.
 
     Args:
@@ -59,4 +59,4 @@ def draw_cost(table, file):
 
 
 if __name__ == "__main__":
-    run(train_compare)
+    run(finetune_compare)

@@ -1,6 +1,6 @@
 """Images a second through Grad-CAM and through a plain forward pass, in turns: python -m tests.benchmarks.gradcam FILE
 
-FILE is a saved model of a build (results/finetune/transfer.keras); the images are noise of its size.
+FILE is a saved model of a build (results/final/transfer.keras); the images are noise of its size.
 """
 
 import statistics

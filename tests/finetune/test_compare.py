@@ -1,11 +1,11 @@
-"""train_compare: epochs to given val AUCs, size and seconds, on tables made by hand."""
+"""finetune_compare: epochs to given val AUCs, size and seconds, on tables made by hand."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from pipeline.finetune.compare import LEVELS, level_rows, train_compare
+from pipeline.finetune.compare import LEVELS, finetune_compare, level_rows
 
 
 def histories(*aucs):
@@ -52,7 +52,7 @@ def test_sizes_and_seconds(tmp_path):
         pd.DataFrame(rows, columns=["model", "part", "seconds"]).assign(trial=1).to_csv(tmp_path / name, index=False)
     summaries, heldout = zip(*files.values(), strict=True)
     out = [tmp_path / f"{name}.csv" for name in ("table", "epochs", "cost")]
-    train_compare(list(summaries), list(heldout), [tmp_path / name for name in costs], *out)
+    finetune_compare(list(summaries), list(heldout), [tmp_path / name for name in costs], *out)
     table, epochs, cost = map(pd.read_csv, out)
     assert table["model"].tolist() == ["baseline", "transfer"] and table["epochs"].tolist() == [7, 7]
     assert table["parameters"].tolist() == [1010, 30200] and table["bytes"].tolist() == [4040, 120800]

@@ -37,7 +37,7 @@ FIGURES = {
     "tune/transfer": (3.4, 3.05),
     "train/baseline_initial": (3.4, 2.7),
     "train/transfer_initial": (3.4, 2.7),
-    "train/compare": (3.4, 2.9),
+    "finetune/compare": (3.4, 2.9),
     "finetune/finetune": (3.4, 2.7),
     "evaluate/confusion": (3.4, 1.75),
     "evaluate/curves": (3.4, 2.1),
@@ -52,7 +52,8 @@ FIGURES = {
 SUPPLEMENT = [
     *(f"figures/explore/{name}.pdf" for name in ("images", "samples_val", "samples_test")),
     *(f"figures/tune/{model}_{view}.pdf" for model in ("baseline", "transfer") for view in ("progress", "importance")),
-    *(f"figures/train/{name}.pdf" for name in ("baseline_final", "transfer_final", "compare_cost")),
+    *(f"figures/train/{name}.pdf" for name in ("baseline_final", "transfer_final")),
+    "figures/finetune/compare_cost.pdf",
     *(f"figures/evaluate/{name}.pdf" for name in ("reliability", "scores")),
     "figures/audit/markers.pdf",
     *(f"tables/{name}.csv" for name in ("train/transfer_layers", "report/trace", "report/cost")),

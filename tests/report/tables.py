@@ -129,19 +129,19 @@ def made_up():
         "ablate/views": [
             {"plain_val_auc": 0.97, "views_val_auc": 0.97, "difference": 0, "ci_low": -0.004, "ci_high": 0.004}
         ],
-        "train/compare": [
+        "finetune/compare": [
             {"model": model, "parameters": trainable + frozen, "trainable_parameters": trainable,
              "frozen_parameters": frozen, "bytes": 4 * (trainable + frozen), "epochs": 5}
             for model, trainable, frozen in (("baseline", 393601, 960), ("transfer", 131201, 23564800))
         ],
-        "train/compare_epochs": [
+        "finetune/compare_epochs": [
             {"model": model, "level": level, "runs": 3, "reached": reached, "epochs": epochs}
             for model, reaching in {
                 "baseline": [(3, 2), (3, 6), (2, 11), (0, "")], "transfer": [(3, 1), (3, 1), (3, 3), (1, "")],
             }.items()
             for level, (reached, epochs) in zip((0.9, 0.95, 0.98, 0.99), reaching, strict=True)
         ],
-        "train/compare_cost": [
+        "finetune/compare_cost": [
             {"model": model, "part": part, "seconds": seconds}
             for model, parts in {
                 "baseline": {"search": 8123.4, "confirmation": 3567.8, "final run": 456.7, "prediction": 1.234},
@@ -380,6 +380,7 @@ def made_up():
                 {"epochs": 5, "trainable_parameters": 123456, "frozen_parameters": 960, "weights_sha256": "ef" * 32,
                  "reloaded_identical": True}
             ],
+            f"final/{model}_model": [{"weights_sha256": "ef" * 32}],
         }  # fmt: skip
     widths = ("64 x 64 x 24", "32 x 32 x 24", "32 x 32 x 24", "32 x 32 x 24")
     tables["train/baseline_layers"] = [
@@ -495,13 +496,13 @@ def shares(tables, *intervals):
 
 def epochs(tables, model, *epochs):
     """Set the epochs that it takes to reach the levels of val AUC."""
-    rows = [row for row in tables["train/compare_epochs"] if row["model"] == model]
+    rows = [row for row in tables["finetune/compare_epochs"] if row["model"] == model]
     for row, needed in zip(rows, epochs, strict=True):
         row["epochs"] = needed
 
 
 def seconds(tables, part, seconds, model="transfer"):
-    change(tables, "train/compare_cost", "seconds", seconds, part=part, model=model)
+    change(tables, "finetune/compare_cost", "seconds", seconds, part=part, model=model)
 
 
 def choose(tables, name, value):

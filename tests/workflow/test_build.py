@@ -15,7 +15,7 @@ from tests.workflow.conftest import Build, build_anew
 def test_one_core_or_two_give_the_same_tables(built, checkout, tmp_path):
     again = build_anew(checkout, tmp_path, 1)
     # Seconds differ; with equal ones the article, which tells those of three tables, is equal too.
-    for table in ("tables/ablate/resolution_cost.csv", "tables/train/compare_cost.csv"):
+    for table in ("tables/ablate/resolution_cost.csv", "tables/finetune/compare_cost.csv"):
         shutil.copyfile(built.folder / table, tmp_path / table)
     again.snakemake("report_cost", "--cores", "2")
     shutil.copyfile(built.folder / "tables/report/cost_stages.csv", tmp_path / "tables/report/cost_stages.csv")

@@ -14,7 +14,17 @@ TEST_FILES = {
     "results/data/test_masks.npy",
     "results/data/test_masks.npy.sha256",
 }
-CLOSED_TO_TEST = ("features", "backbone", "tune", "train", "finetune", "ablate", "audit", "evaluate_thresholds")
+CLOSED_TO_TEST = (
+    "features",
+    "backbone",
+    "tune",
+    "train",
+    "finetune",
+    "final",
+    "ablate",
+    "audit",
+    "evaluate_thresholds",
+)
 LEAKAGE = "audit_leakage"  # reads the ledger and the index, no image, and tells the report alone
 
 
@@ -48,6 +58,20 @@ def test_only_one_rule_feeds_test_images_to_a_model_for_a_result(jobs):
         if "results/data/test.npy" in inputs and any(file.endswith(".keras") for file in inputs)
     }
     assert reading == {"predict_test baseline", "predict_test transfer", "gradcam"}
+
+
+def test_only_final_knows_which_stage_made_a_final_model(jobs):
+    """But for the notebook, which shows the baseline's training (and maps of a second seed, which the demo lacks)."""
+    stages = ("train_", "finetune")
+    made = {
+        file
+        for job, (_, outputs) in jobs.items()
+        if job.startswith(stages)
+        for file in outputs
+        if file.endswith((".keras", "val_predictions.csv"))
+    }
+    readers = {job for job, (inputs, _) in jobs.items() if inputs & made and not job.startswith(stages)}
+    assert readers == {"final baseline", "final transfer", "notebook"}
 
 
 def test_an_external_set_is_predicted_once_by_each_final_model_and_reaches_nothing_that_is_fitted(built):

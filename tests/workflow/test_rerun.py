@@ -14,7 +14,7 @@ FIGURES = {
     "evaluate_figures",
     "finetune_figures",
     "gradcam_figures",
-    "train_compare_figures",
+    "finetune_compare_figures",
     "audit_figures",
     "ablate_data_figures",
     *(f"ablate_figures {study}" for study in IMAGE_STUDIES + HEAD_STUDIES),

@@ -1,3 +1,10 @@
+# The sizes of images that a study needs, in rising order.
+STUDY_SIZES = dict.fromkeys(IMAGE_STUDIES, [config["ablate"]["image_size"]])
+STUDY_SIZES["resolution"] = sorted(config["ablate"]["variants"]["resolution"])
+# What the heads of a study are trained or scored on: views of each image, or the plain images at every cut.
+STUDY_FEATURES = {"head": "results/features/{split}.npy", "cut": "results/ablate/{split}_cuts.npz"}
+
+
 localrules:
     ablate_compare,
     ablate_compare_data,
@@ -32,10 +39,12 @@ rule ablate_images:
 rule ablate:
     """One study: every variant with every seed, trained on train, scored on val."""
     input:
-        train=ablate_images("train"),
-        train_digests=ablate_digests("train"),
-        val=ablate_images("val"),
-        val_digests=ablate_digests("val"),
+        train=lambda wildcards: ancient(expand("results/ablate/train_{size}.npy", size=STUDY_SIZES[wildcards.study])),
+        train_digests=lambda wildcards: expand(
+            "results/ablate/train_{size}.npy.sha256", size=STUDY_SIZES[wildcards.study]
+        ),
+        val=lambda wildcards: ancient(expand("results/ablate/val_{size}.npy", size=STUDY_SIZES[wildcards.study])),
+        val_digests=lambda wildcards: expand("results/ablate/val_{size}.npy.sha256", size=STUDY_SIZES[wildcards.study]),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
@@ -96,8 +105,8 @@ rule ablate_features:
 rule ablate_heads:
     """One study of the transfer model: heads of every variant with every seed, on cached features of all of train."""
     input:
-        train=ablate_head_features("train"),
-        val=ablate_head_features("val"),
+        train=lambda wildcards: tracked(STUDY_FEATURES[wildcards.study].format(split="train")),
+        val=lambda wildcards: tracked(STUDY_FEATURES[wildcards.study].format(split="val")),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
         backbone=tracked("results/features/backbone.keras"),

@@ -46,10 +46,10 @@ rule audit:
 
 
 rule audit_counterfactuals:
-    """What held-out models make of val images from which a cue was taken; text and markers found on them."""
+    """What train-only models make of val images from which a cue was taken; text and markers found on them."""
     input:
-        baseline=tracked(heldout_models("baseline")[0]),
-        transfer=tracked("results/finetune/transfer_heldout.keras"),
+        baseline=tracked("results/final/baseline_train_only.keras"),
+        transfer=tracked("results/final/transfer_train_only.keras"),
         val=tracked("results/data/val.npy"),
         val_masks=tracked("results/data/val_masks.npy"),
         val_index="tables/data/index_val.csv",

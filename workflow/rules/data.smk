@@ -77,8 +77,8 @@ if config["dataset"]["external"]:
             "results/benchmarks/data_external.tsv"
         params:
             files=files,
-            archive=external_path,
-            content=external_digest,
+            archive=lambda wildcards, input: user_files.external_path(config, ROOT),
+            content=lambda wildcards: user_files.digest(user_files.external_path(config, ROOT)),
             settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
             code=code_of("pipeline.data.external"),
         shell:

@@ -1,4 +1,4 @@
-VAL_PREDICTIONS = ["tables/train/baseline_val_predictions.csv", "tables/finetune/val_predictions.csv"]
+VAL_PREDICTIONS = expand("tables/final/{model}_val_predictions.csv", model=MODELS)
 # Outside the rules' outputs: Snakemake deletes those before a job runs again, and a look cannot be unlooked.
 LEDGER = "results/evaluate/ledger.csv"
 EXTERNAL_LEDGER = "results/evaluate/external_ledger.csv"
@@ -35,7 +35,7 @@ rule evaluate_thresholds:
 rule predict_test:
     """The one look at the test split for each final model, once its threshold is set."""
     input:
-        model=final_model,
+        model=tracked("results/final/{model}.keras"),
         # Only that they are there: another threshold makes no new look necessary.
         thresholds=ancient("tables/evaluate/thresholds.csv"),
         test=tracked("results/data/test.npy"),
@@ -187,7 +187,7 @@ if config["dataset"]["external"]:
     rule predict_external:
         """The one look at the external set for each final model, in a ledger of its own."""
         input:
-            model=final_model,
+            model=tracked("results/final/{model}.keras"),
             external=tracked("results/data/external.npy"),
             external_index="tables/data/index_external.csv",
         output:

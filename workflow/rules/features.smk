@@ -1,3 +1,6 @@
+IMAGENET = f"results/features/{config['transfer']['backbone']}_imagenet.h5"
+
+
 localrules:
     fetch,
 
@@ -34,8 +37,8 @@ rule backbone:
     priority: 100
     threads: config["compute"]["threads"]
     params:
-        weights=weights_path,
-        content=weights_digest,
+        weights=lambda wildcards, input: user_files.weights_path(config, ROOT, IMAGENET),
+        content=lambda wildcards: user_files.weights_digest(config, ROOT),
         settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.backbone", "transfer.output_layer"),
         code=code_of("pipeline.features", BACKBONE),
     shell:

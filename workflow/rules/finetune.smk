@@ -6,12 +6,14 @@ FINETUNE_SETTINGS = [
     "finetune.learning_rate",
     "finetune.drop",
 ]
-FINETUNE_HELDOUT = heldout_models("transfer")[0]
+FINETUNE_HEAD = train_only_models("transfer")[0]
 
 
 localrules:
     finetune_gain,
+    finetune_compare,
     finetune_figures,
+    finetune_compare_figures,
 
 
 rule finetune:
@@ -47,7 +49,7 @@ rule finetune:
 rule finetune_ahead:
     """What `finetune_heldout` trains if the first attempt is kept, side by side with that attempt."""
     input:
-        model=tracked(FINETUNE_HELDOUT),
+        model=tracked(FINETUNE_HEAD),
         train=with_index("results/data/train.npy", "train"),
         val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
@@ -74,7 +76,7 @@ rule finetune_ahead:
 rule finetune_heldout:
     """The schedule of `finetune` on train alone, from a held-out model, scored on val."""
     input:
-        model=tracked(FINETUNE_HELDOUT),
+        model=tracked(FINETUNE_HEAD),
         train=with_index("results/data/train.npy", "train"),
         val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
@@ -122,6 +124,33 @@ rule finetune_gain:
         "python -m pipeline.finetune.gain {params.files} --settings {params.settings:q} --log {log}"
 
 
+rule finetune_compare:
+    """Both models side by side: size, epochs to given val AUCs, seconds."""
+    input:
+        summaries=expand("tables/train/{model}_model.csv", model=MODELS),
+        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        costs=[
+            *expand("results/features/{split}_cost.csv", split=["train", "val"]),
+            *expand("tables/tune/{model}_cost.csv", model=MODELS),
+            *expand("results/tune/{model}_candidate{candidate}_cost.csv", model=MODELS, candidate=TUNE_CANDIDATES),
+            *expand("results/train/{model}_cost.csv", model=MODELS),
+            *expand("results/finetune/{run}_cost.csv", run=["final", "heldout"]),
+        ],
+    output:
+        table=shown("tables/finetune/compare.csv"),
+        epochs=shown("tables/finetune/compare_epochs.csv"),
+        cost=shown("tables/finetune/compare_cost.csv"),
+    log:
+        "results/logs/finetune_compare.log",
+    benchmark:
+        "results/benchmarks/finetune_compare.tsv"
+    params:
+        code=code_of("pipeline.finetune.compare"),
+    shell:
+        "python -m pipeline.finetune.compare finetune_compare --summaries {input.summaries} --heldout {input.heldout} "
+        "--costs {input.costs} --table {output.table} --epochs {output.epochs} --cost {output.cost} --log {log}"
+
+
 rule finetune_figures:
     """The scores before fine-tuning and at the end of each epoch."""
     input:
@@ -138,3 +167,23 @@ rule finetune_figures:
         code=code_of("pipeline.finetune.figures"),
     shell:
         "python -m pipeline.finetune.figures {params.files} --log {log}"
+
+
+rule finetune_compare_figures:
+    """Training curves of both models on one scale; seconds by part."""
+    input:
+        finals=expand("tables/train/{model}_final.csv", model=MODELS),
+        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        cost="tables/finetune/compare_cost.csv",
+    output:
+        curves=shown("figures/finetune/compare.pdf"),
+        cost=shown("figures/finetune/compare_cost.pdf"),
+    log:
+        "results/logs/finetune_compare_figures.log",
+    benchmark:
+        "results/benchmarks/finetune_compare_figures.tsv"
+    params:
+        code=code_of("pipeline.finetune.compare_figures"),
+    shell:
+        "python -m pipeline.finetune.compare_figures finetune_compare --finals {input.finals} --heldout {input.heldout} "
+        "--cost {input.cost} --curves-figure {output.curves} --cost-figure {output.cost} --log {log}"

@@ -1,3 +1,7 @@
+# Two train-only models that differ in their seed alone, where there are as many seeds.
+TRUST_SEEDS = train_only_models("{model}")[:2] if len(config["training"]["selection_seeds"]) > 1 else []
+
+
 localrules:
     gradcam_figures,
 
@@ -5,8 +9,8 @@ localrules:
 rule gradcam:
     """Task 4: Grad-CAM of the better final model on all test images, by groups of verdicts."""
     input:
-        baseline=tracked(FINAL_MODELS["baseline"]),
-        transfer=tracked(FINAL_MODELS["transfer"]),
+        baseline=tracked("results/final/baseline.keras"),
+        transfer=tracked("results/final/transfer.keras"),
         test=tracked("results/data/test.npy"),
         test_masks=tracked("results/data/test_masks.npy"),
         test_index="tables/data/index_test.csv",
@@ -64,11 +68,11 @@ rule gradcam_overlays:
 
 
 rule gradcam_trust:
-    """Whether the maps can be trusted: two seeds, shuffled weights, deletion; on val, with held-out models."""
+    """Whether the maps can be trusted: two seeds, shuffled weights, deletion; on val, with train-only models."""
     input:
-        explained=explained,
-        seeds=explained_seeds,
-        seeds_digests=explained_seeds_digests,
+        explained=tracked("results/final/{model}_train_only.keras"),
+        seeds=ancient(TRUST_SEEDS),
+        seeds_digests=[f"{file}.sha256" for file in TRUST_SEEDS],
         val=tracked("results/data/val.npy"),
         val_index="tables/data/index_val.csv",
     output:

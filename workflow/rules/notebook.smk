@@ -1,3 +1,5 @@
+from workflow.closure import cells_of
+
 NOTEBOOK = ROOT / "workflow/notebooks/baseline.ipynb"
 
 

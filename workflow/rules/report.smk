@@ -1,4 +1,9 @@
+import json
+import sys
+
+from pipeline.command import InputError
 from pipeline.render import metadata
+from workflow import benchmarks
 
 ARTICLE = ROOT / "report/article.tex.j2"
 # What lies beside it: inputs, so that an edit of one reruns the report and nothing else.
@@ -28,7 +33,7 @@ SUPPLEMENT_FIGURES = [
     *expand("figures/explore/{figure}.pdf", figure=["images", "samples_val", "samples_test"]),
     *expand("figures/tune/{model}_{view}.pdf", model=MODELS, view=["progress", "importance"]),
     *expand("figures/train/{model}_final.pdf", model=MODELS),
-    "figures/train/compare_cost.pdf",
+    "figures/finetune/compare_cost.pdf",
     *expand("figures/evaluate/{figure}.pdf", figure=["reliability", "scores"]),
     "figures/audit/markers.pdf",
     *MOVED_FIGURES,
@@ -44,6 +49,7 @@ SUPPLEMENT_TABLES = [
     *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
     "tables/train/transfer_layers.csv",
     *expand("tables/finetune/{table}.csv", table=["heldout_history", "val_predictions"]),
+    *expand("tables/final/{model}_val_predictions.csv", model=MODELS),
     *expand(
         "tables/evaluate/{table}.csv", table=["corrections", "test_predictions", "curves", "reliability", "samples"]
     ),
@@ -91,11 +97,12 @@ TABLES = [
         table=["initial", "smoothness", "gap", "heldout", "final", "model"],
     ),
     "tables/train/baseline_layers.csv",
-    *expand("tables/train/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
     "tables/finetune/attempts.csv",
     "tables/finetune/history.csv",
     "tables/finetune/model.csv",
     "tables/finetune/heldout.csv",
+    *expand("tables/finetune/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
+    *expand("tables/final/{model}_model.csv", model=MODELS),
     "tables/evaluate/thresholds.csv",
     "tables/evaluate/test_metrics.csv",
     "tables/evaluate/confusion.csv",
@@ -125,14 +132,26 @@ ARTICLE_FIGURES = [
     "figures/ablate/data.pdf",
     *expand("figures/tune/{model}.pdf", model=MODELS),
     *expand("figures/train/{model}_initial.pdf", model=MODELS),
-    "figures/train/compare.pdf",
     "figures/finetune/finetune.pdf",
+    "figures/finetune/compare.pdf",
     "figures/evaluate/confusion.pdf",
     *expand("figures/evaluate/{figure}.pdf", figure=["curves", "samples"]),
     *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
     *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
 ]
 FIGURES = [figure for figure in ARTICLE_FIGURES if figure not in MOVED_FIGURES]
+CONFIG_SHA256 = settings.digest(config)
+# Of the jobs whose seconds the article tells.
+WILDCARD_VALUES = {
+    "model": MODELS,
+    "split": ["train", "val"],
+    "study": STUDIES,
+    "run": ["initial", "final"],
+    "size": {config["ablate"]["image_size"], *config["ablate"]["variants"]["resolution"]},
+    "round": range(1, config["tune"]["rounds"] + 1),
+    "candidate": TUNE_CANDIDATES,
+}
+TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["rounds"])]
 
 
 rule report_configuration:
@@ -151,7 +170,7 @@ rule report_configuration:
             "finetune",
             "ablate",
         ),
-        config=config_digest(),
+        config=CONFIG_SHA256,
         code=code_of("pipeline.render.configuration"),
     shell:
         "python -m pipeline.render.configuration configuration --settings {params.settings:q} "
@@ -169,7 +188,7 @@ rule report_cost:
     log:
         "results/logs/report_cost.log",
     params:
-        jobs=jobs_of_rules,
+        jobs=lambda wildcards: json.dumps(benchmarks.jobs_of_rules(workflow.rules, WILDCARD_VALUES, TRIALS)),
         benchmarks="results/benchmarks",
         code=code_of("pipeline.render.cost"),
     shell:
@@ -204,7 +223,7 @@ rule report:
             "finetune.unfreeze_from",
         ),
         supplement=[*SUPPLEMENT_FIGURES, *SUPPLEMENT_TABLES],
-        config=config_digest(),
+        config=CONFIG_SHA256,
         build="results/report",
         code=code_of("pipeline.render.__main__", BACKBONE),
     shell:

@@ -1,4 +1,5 @@
-HELDOUT = heldout_models("{model}")
+FROZEN = "results/features/backbone.keras"  # the backbone under the transfer model's head; the baseline has none
+TRAIN_ONLY = train_only_models("{model}")
 NETWORKS = expand(
     "results/tune/{{model}}_candidate{candidate}_seed{seed}.keras",
     candidate=TUNE_CANDIDATES,
@@ -8,9 +9,7 @@ NETWORKS = expand(
 
 localrules:
     train_curves,
-    train_compare,
     train_figures,
-    train_compare_figures,
 
 
 rule train_initial:
@@ -20,7 +19,8 @@ rule train_initial:
         val=examples("val"),
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
-        start=starting_point,
+        # The transfer model starts from what the search has found for the baseline.
+        start=lambda wildcards: "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else [],
     output:
         history=shown("tables/train/{model}_initial.csv"),
     log:
@@ -49,11 +49,11 @@ rule train_heldout:
         digests=[f"{file}.sha256" for file in NETWORKS],
         confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
         histories=expand("results/tune/{{model}}_candidate{candidate}_history.csv", candidate=TUNE_CANDIDATES),
-        backbone=backbone,
-        backbone_digest=backbone_digest,
+        backbone=lambda wildcards: ancient(FROZEN) if wildcards.model == "transfer" else [],
+        backbone_digest=lambda wildcards: f"{FROZEN}.sha256" if wildcards.model == "transfer" else [],
     output:
-        models=HELDOUT,
-        digests=[f"{file}.sha256" for file in HELDOUT],
+        models=TRAIN_ONLY,
+        digests=[f"{file}.sha256" for file in TRAIN_ONLY],
         runs=shown("tables/train/{model}_heldout.csv"),
         history=shown("tables/train/{model}_heldout_history.csv"),
         predictions=shown("tables/train/{model}_val_predictions.csv"),
@@ -83,8 +83,8 @@ rule train_final:
         val_index="tables/data/index_val.csv",
         best="tables/tune/{model}_best.csv",
         runs="tables/train/{model}_heldout.csv",
-        backbone=backbone,
-        backbone_digest=backbone_digest,
+        backbone=lambda wildcards: ancient(FROZEN) if wildcards.model == "transfer" else [],
+        backbone_digest=lambda wildcards: f"{FROZEN}.sha256" if wildcards.model == "transfer" else [],
     output:
         model="results/train/{model}.keras",
         digest="results/train/{model}.keras.sha256",
@@ -129,33 +129,6 @@ rule train_curves:
         "--smoothness {output.smoothness} --gap {output.gap} --log {log}"
 
 
-rule train_compare:
-    """Both models side by side: size, epochs to given val AUCs, seconds."""
-    input:
-        summaries=expand("tables/train/{model}_model.csv", model=MODELS),
-        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
-        costs=[
-            *expand("results/features/{split}_cost.csv", split=["train", "val"]),
-            *expand("tables/tune/{model}_cost.csv", model=MODELS),
-            *expand("results/tune/{model}_candidate{candidate}_cost.csv", model=MODELS, candidate=TUNE_CANDIDATES),
-            *expand("results/train/{model}_cost.csv", model=MODELS),
-            *expand("results/finetune/{run}_cost.csv", run=["final", "heldout"]),
-        ],
-    output:
-        table=shown("tables/train/compare.csv"),
-        epochs=shown("tables/train/compare_epochs.csv"),
-        cost=shown("tables/train/compare_cost.csv"),
-    log:
-        "results/logs/train_compare.log",
-    benchmark:
-        "results/benchmarks/train_compare.tsv"
-    params:
-        code=code_of("pipeline.finetune.compare"),
-    shell:
-        "python -m pipeline.finetune.compare train_compare --summaries {input.summaries} --heldout {input.heldout} "
-        "--costs {input.costs} --table {output.table} --epochs {output.epochs} --cost {output.cost} --log {log}"
-
-
 rule train_figures:
     """The scores at the end of each epoch."""
     input:
@@ -172,23 +145,3 @@ rule train_figures:
         code=code_of("pipeline.train.figures"),
     shell:
         "python -m pipeline.train.figures train --history {input.history} --out {output} --log {log}"
-
-
-rule train_compare_figures:
-    """Training curves of both models on one scale; seconds by part."""
-    input:
-        finals=expand("tables/train/{model}_final.csv", model=MODELS),
-        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
-        cost="tables/train/compare_cost.csv",
-    output:
-        curves=shown("figures/train/compare.pdf"),
-        cost=shown("figures/train/compare_cost.pdf"),
-    log:
-        "results/logs/train_compare_figures.log",
-    benchmark:
-        "results/benchmarks/train_compare_figures.tsv"
-    params:
-        code=code_of("pipeline.finetune.compare_figures"),
-    shell:
-        "python -m pipeline.finetune.compare_figures train_compare --finals {input.finals} --heldout {input.heldout} "
-        "--cost {input.cost} --curves-figure {output.curves} --cost-figure {output.cost} --log {log}"

@@ -1,4 +1,3 @@
-TUNE_CANDIDATES = range(1, config["tune"]["candidates"] + 1)
 TUNE_MODELS = expand(
     "results/tune/{{model}}_candidate{{candidate}}_seed{seed}.keras", seed=config["training"]["selection_seeds"]
 )
@@ -14,7 +13,7 @@ localrules:
 rule tune_propose:
     """The trials of a round, from the results of the rounds before, written down before any of them runs."""
     input:
-        results=tune_results_before,
+        results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, int(wildcards.round) - 1)],
     output:
         proposals=shown("tables/tune/{model}_round{round}.csv"),
     log:
@@ -64,8 +63,8 @@ rule tune_trials:
 rule tune:
     """All trials in one table, the importance of each hyperparameter, and the candidates for selection."""
     input:
-        results=tune_results(""),
-        costs=tune_results("_cost"),
+        results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
+        costs=lambda wildcards: [f"{job}_cost.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
     output:
         table=shown("tables/tune/{model}.csv"),
         cost=shown("tables/tune/{model}_cost.csv"),

@@ -1,0 +1,40 @@
+# What is final, by the stage that made it: the baseline as it is trained, the transfer model after fine-tuning. The
+# stages that follow read results/final and tables/final, and need not know.
+FINAL = {
+    "baseline": {
+        "model": "results/train/baseline.keras",
+        "train_only": train_only_models("baseline")[0],
+        "predictions": "tables/train/baseline_val_predictions.csv",
+        "summary": "tables/train/baseline_model.csv",
+    },
+    "transfer": {
+        "model": "results/finetune/transfer.keras",
+        "train_only": "results/finetune/transfer_heldout.keras",
+        "predictions": "tables/finetune/val_predictions.csv",
+        "summary": "tables/finetune/model.csv",
+    },
+}
+
+
+localrules:
+    final,
+
+
+rule final:
+    """Each model under one address: fitted on train + val, and on train alone with its outputs on val."""
+    input:
+        model=lambda wildcards: tracked(FINAL[wildcards.model]["model"]),
+        train_only=lambda wildcards: tracked(FINAL[wildcards.model]["train_only"]),
+        predictions=lambda wildcards: FINAL[wildcards.model]["predictions"],
+        summary=lambda wildcards: FINAL[wildcards.model]["summary"],
+    output:
+        model=digested("results/final/{model}.keras"),
+        train_only=digested("results/final/{model}_train_only.keras"),
+        predictions=shown("tables/final/{model}_val_predictions.csv"),
+        summary=shown("tables/final/{model}_model.csv"),
+    log:
+        "results/logs/final_{model}.log",
+    shell:
+        "{{ cp {input.model[0]} {output.model[0]} && cp {input.model[1]} {output.model[1]} && "
+        "cp {input.train_only[0]} {output.train_only[0]} && cp {input.train_only[1]} {output.train_only[1]} && "
+        "cp {input.predictions} {output.predictions} && cp {input.summary} {output.summary}; }} 2>&1 | tee {log}"
