@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.render import __main__ as stage
+from pipeline.render.margins import margins
 from tests.report.tables import ROOT, findings, made_up, text
 
 REPORT = ROOT / "report"
@@ -87,9 +88,13 @@ class Run:
             for name, rows in self.tables.items()
             if settings["dataset"]["external"] or "external" not in name
         }
-        listed |= findings(listed)
+        decided = findings(listed)
+        decided["report/margins"] = margins(list(decided.values()))["margins"]
+        # A stage may have nothing to say without an external set; what nobody reads is no input.
+        decided = {name: made for name, made in decided.items() if len(made) or name == "report/margins"}
         moved = MOVED if settings["dataset"]["external"] else []
         contents = {f"tables/{name}.csv": text(rows) for name, rows in listed.items()}
+        contents |= {f"tables/{name}.csv": made.to_csv(index=False) for name, made in decided.items()}
         contents |= {f"figures/{name}.pdf": blank_pdf(*size) for name, size in FIGURES.items() if name not in moved}
         for name, content in contents.items():
             file = self.folder / name

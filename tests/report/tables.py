@@ -521,29 +521,25 @@ def text(rows):
 
 
 def findings(tables, settings=None):
-    """{"STAGE/findings": rows} of each stage that has findings, decided from `tables` ({STAGE/NAME: rows}).
+    """{"STAGE/findings": table} of each stage that has findings, decided from `tables` ({STAGE/NAME: rows}).
 
     A parameter of a stage's function `findings` is the table of that name: `compare`; of another stage with the stage's
     name in front: `audit_controls`; for tables of each model, the list of both: `selection` for
     `{model}_selection`. A table that is not there is None. `settings` is the configuration.
     """
-    frames, decided = {name: frame(name, rows) for name, rows in tables.items()}, {}
+    frames, decided = {name: frame(name, text(rows)) for name, rows in tables.items()}, {}
     for stage in STAGES:
-        if not (ROOT / f"pipeline/{stage}/findings.py").exists():
-            continue
-        decide = importlib.import_module(f"pipeline.{stage}.findings").findings
-        given = {name: _given(stage, name, frames, settings) for name in inspect.signature(decide).parameters}
-        made = decide(**given)["findings"]
-        name = f"{stage}/findings"
-        if len(made):
-            decided[name] = list(csv.DictReader(io.StringIO(made.to_csv(index=False))))
-            frames[name] = frame(name, decided[name])
+        if (ROOT / f"pipeline/{stage}/findings.py").exists():
+            decide = importlib.import_module(f"pipeline.{stage}.findings").findings
+            given = {name: _given(stage, name, frames, settings) for name in inspect.signature(decide).parameters}
+            name = f"{stage}/findings"
+            frames[name] = decided[name] = frame(name, decide(**given)["findings"].to_csv(index=False))
     return decided
 
 
-def frame(name, rows):
+def frame(name, content):
     """The table as a stage's function gets it."""
-    made = pd.read_csv(io.StringIO(text(rows)))
+    made = pd.read_csv(io.StringIO(content))
     made.attrs["table"] = name
     return made
 

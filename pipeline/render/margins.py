@@ -1,0 +1,35 @@
+"""margins: the findings that are closest to their limits. It belongs to the stage report.
+
+Reads   tables/STAGE/findings.csv of all stages.
+Writes  tables/report/margins.csv: claim, finding, stage, subject, value, rule, limit, margin, unit; the most fragile
+        first.
+"""
+
+import pandas as pd
+
+from pipeline.command import run
+
+UNITS = ["half width", "limit", "absolute"]  # of the margins, in the order of the table
+ROWS = 5  # as many as half a column of the article has room for
+COLUMNS = ["claim", "finding", "stage", "subject", "value", "rule", "limit", "margin", "unit"]
+
+
+def margins(findings: list[pd.DataFrame]):
+    """The findings with the smallest margins; `claim` is finding, subject and value in words.
+
+    Margins in half widths of an interval come first: they alone tell how a finding compares with its uncertainty. What
+    has no margin is left out; of findings by the same cells the first declared stays.
+    """
+    stages = [table.assign(stage=table.attrs["table"].split("/")[0]) for table in findings]
+    measured = pd.concat(stages, ignore_index=True).dropna(subset="margin").drop_duplicates(["cells", "margin"])
+    order = measured.assign(unit=measured["unit"].map(UNITS.index)).sort_values(["unit", "margin"], kind="stable").index
+    fragile = measured.loc[order].head(ROWS)
+    claims = [
+        f"{' '.join([row.finding, *([] if pd.isna(row.subject) else [row.subject])])}: {row.value}".replace("_", " ")
+        for row in fragile.itertuples()
+    ]
+    return {"margins": fragile.assign(claim=claims)[COLUMNS]}
+
+
+if __name__ == "__main__":
+    run(margins)
