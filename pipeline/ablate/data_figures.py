@@ -1,32 +1,29 @@
 """The figure of the study `data` of the stage ablate."""
 
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.ticker import NullLocator
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure, save
+from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure
 
 
-def ablate_data(runs: Path, table: Path, out: Path):
+def draw(runs: pd.DataFrame, table: pd.DataFrame):
     """Draw val AUC of every run against the images that it was trained on, and the means of each model."""
-    points, means = pd.read_csv(runs), pd.read_csv(table)
     drawing, axis = figure(COLUMN, 1.9)
-    for model, line in means.groupby("model"):
+    for model, line in table.groupby("model"):
         colour = MODEL_COLOURS[model]
         axis.plot(line["images"], line["val_auc"], color=colour, label=FROZEN_NAMES[model])
-        of_model = points[points["model"] == model]
+        of_model = runs[runs["model"] == model]
         axis.plot(of_model["images"], of_model["val_auc"], "o", ms=3, mec="black", mew=0.3, color=colour, alpha=0.8)
-    images = means["images"].unique()
+    images = table["images"].unique()
     axis.set_xscale("log")
     axis.set_xticks(images, [str(count) for count in images])
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("images of train")
     axis.set_ylabel("val AUC")
     drawing.legend(loc="outside upper center", ncols=2)
-    save(drawing, out)
+    return {"figure": drawing}
 
 
 if __name__ == "__main__":
-    run(ablate_data)
+    run(draw)

@@ -4,10 +4,8 @@
 variant is run with the same seeds on all of train, so that differences from the study's reference are paired. The
 learning rate falls to 0 along a cosine, as in the other studies.
 
-Reads   head: results/features/SPLIT.npy; cut: results/ablate/SPLIT_cuts.npz (pipeline.ablate.features), the backbone;
-        the indexes of train and val.
-Writes  tables/ablate/STUDY_runs.csv (one row per run) and STUDY_cost.csv; results/ablate/STUDY_logits.npy, float64
-        (runs, val images), which pipeline.ablate.compare reads.
+Reads   head: the features of train and val; cut: those at every cut (pipeline.ablate.features), and the backbone.
+Returns runs (one row per run) and cost; logits, float64 (runs, val images), which pipeline.ablate.compare reads.
 """
 
 from dataclasses import replace
@@ -15,53 +13,42 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 
+from pipeline.ablate.runs import collect
 from pipeline.command import log, run
-from pipeline.images import cache, inputs
+from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime, transfer
 
 
-def ablate_heads(
-    study: str,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
-    backbone: Path,
-    settings: dict,
-    runs: Path,
-    logits: Path,
-    cost: Path,
-):
+def train_heads(study: str, train: Examples, val: Examples, backbone: Path, settings: dict):
     """Train a head for every variant of one study with every seed."""
     runtime.start(settings["compute"])
+    if study == "head":
+        variants = heads(train, val, settings)
+    else:
+        variants = cuts(train, val, keras.models.load_model(backbone), settings)
+    return collect(train_variants(study, variants, settings))
+
+
+def train_variants(study, variants, settings):
+    """The runs of a study, as `collect` takes them."""
     budget = settings["ablate"]
-    sets = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
-    variants = heads(*sets, settings) if study == "head" else cuts(*sets, keras.models.load_model(backbone), settings)
-    rows, costs, outputs = [], [], []
-    for variant, reference, examples, held_out, hyperparameters, sizes in variants:
+    for variant, reference, train, val, hyperparameters, sizes in variants:
         for seed in budget["seeds"]:
-            val_logits, scores, seconds = fitting.study_run(
+            logits, scores, seconds = fitting.study_run(
                 transfer,
                 hyperparameters,
-                examples,
-                held_out,
+                train,
+                val,
                 settings,
                 seed=seed,
                 epochs=budget["head_epochs"],
                 name=f"{study}: {variant}, seed {seed}",
             )
-            rows.append({"variant": variant, "reference": reference, "seed": seed, **scores, **sizes})
-            rows[-1] |= {"images": len(examples), "epochs": budget["head_epochs"]}
-            outputs.append(val_logits)
-            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["head_epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
-    runs.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(runs, index=False)
-    np.save(logits, outputs)
-    cache.seal(logits)
-    pd.DataFrame(costs).to_csv(cost, index=False)
+            row = {"variant": variant, "reference": reference, "seed": seed, **scores, **sizes}
+            row |= {"images": len(train), "epochs": budget["head_epochs"]}
+            yield row, logits, {"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["head_epochs"]}
 
 
 def heads(train, val, settings):
@@ -71,9 +58,9 @@ def heads(train, val, settings):
     """
     own = settings["transfer"]["hyperparameters"]
     # By name: without dense layers, their units make no other head.
-    chosen = {head_name(own | head): own | head for head in settings["ablate"]["variants"]["head"]}
-    reference = head_name(own) if head_name(own) in chosen else next(iter(chosen))
-    return [(name, name == reference, train, val, head, {}) for name, head in chosen.items()]
+    variants = {head_name(own | head): own | head for head in settings["ablate"]["variants"]["head"]}
+    reference = head_name(own) if head_name(own) in variants else next(iter(variants))
+    return [(name, name == reference, train, val, head, {}) for name, head in variants.items()]
 
 
 def head_name(hyperparameters):
@@ -111,4 +98,4 @@ def plain_as_view(features):
 
 
 if __name__ == "__main__":
-    run(ablate_heads)
+    run(train_heads)

@@ -5,69 +5,65 @@ Each study varies one thing of a small baseline: the resolution (question 4), th
 reference are paired. The learning rate falls to 0 along a cosine: that makes a short run end well, and alike from seed
 to seed.
 
-Reads   results/ablate/SPLIT_SIZE.npy (pipeline.ablate.images); the indexes of train and val.
-Writes  tables/ablate/STUDY_runs.csv (one row per run) and STUDY_cost.csv; results/ablate/STUDY_logits.npy, float64
-        (runs, val images), which pipeline.ablate.compare reads.
+Reads   the images of train and val at the sizes that the study needs (pipeline.ablate.images).
+Returns runs (one row per run) and cost; logits, float64 (runs, val images), which pipeline.ablate.compare reads.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pipeline.ablate.runs import collect
 from pipeline.command import log, run
-from pipeline.images import cache, inputs
 from pipeline.images.augment import KINDS, NONE
+from pipeline.images.inputs import Examples
 from pipeline.models import baseline, fitting, runtime
 
 
-def ablate(
+def train_networks(
     study: str,
-    train: list[Path],
-    val: list[Path],
-    train_index: Path,
-    val_index: Path,
+    train: list[np.ndarray],
+    val: list[np.ndarray],
+    train_index: pd.DataFrame,
+    val_index: pd.DataFrame,
     settings: dict,
-    runs: Path,
-    logits: Path,
-    cost: Path,
 ):
-    """Run every variant of one study with every seed.
+    """Train a network for every variant of one study with every seed.
 
     Args:
-        train, val: the caches at the sizes that the study needs, in rising order.
+        train, val: uint8 (images, size, size) of each size that the study needs, in rising order.
     """
     runtime.start(settings["compute"])
+    train = [Examples.of(images, train_index) for images in train]
+    val = [Examples.of(images, val_index) for images in val]
+    return collect(train_variants(study, train, val, settings))
+
+
+def train_variants(study, train, val, settings):
+    """The runs of a study, as `collect` takes them.
+
+    Args:
+        train, val: Examples of each size.
+    """
     budget = settings["ablate"]
-    rows, costs, outputs = [], [], []
     for variant, reference, place, changed in variants(study, settings):
-        examples = inputs.Examples.read(train[place], train_index).stratified(budget["images"], settings["seed"])
-        held_out = inputs.Examples.read(val[place], val_index)
-        hyperparameters = baseline.narrow(settings) | changed.get("hyperparameters", {})
-        augmentation = changed.get("augmentation", settings["augmentation"])
+        examples = train[place].stratified(budget["images"], settings["seed"])
+        size = int(examples.values.shape[1])
         for seed in budget["seeds"]:
-            val_logits, scores, seconds = fitting.study_run(
+            logits, scores, seconds = fitting.study_run(
                 baseline,
-                hyperparameters,
+                baseline.narrow(settings) | changed.get("hyperparameters", {}),
                 examples,
-                held_out,
-                settings | {"augmentation": augmentation},
+                val[place],
+                settings | {"augmentation": changed.get("augmentation", settings["augmentation"])},
                 seed=seed,
                 epochs=budget["epochs"],
                 name=f"{study}: {variant}, seed {seed}",
             )
-            size = int(examples.values.shape[1])
-            rows.append({"variant": variant, "reference": reference, "image_size": size, "seed": seed})
-            # Bytes of one float32 image.
-            rows[-1] |= scores | {"bytes": 4 * size**2, "images": len(examples), "epochs": budget["epochs"]}
-            outputs.append(val_logits)
-            costs.append({"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["epochs"]})
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
-    runs.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(runs, index=False)
-    np.save(logits, outputs)
-    cache.seal(logits)
-    pd.DataFrame(costs).to_csv(cost, index=False)
+            row = {"variant": variant, "reference": reference, "image_size": size, "seed": seed, **scores}
+            # Bytes of one float32 image.
+            row |= {"bytes": 4 * size**2, "images": len(examples), "epochs": budget["epochs"]}
+            yield row, logits, {"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["epochs"]}
 
 
 REFERENCES = {
@@ -80,12 +76,12 @@ REFERENCES = {
 
 def variants(study, settings):
     """(name, whether it is the reference, place of its cache, what it overrides) of each variant of a study."""
-    chosen = settings["ablate"]["variants"][study]
+    values = settings["ablate"]["variants"][study]
     if study == "resolution":
-        sizes = sorted(chosen)
+        sizes = sorted(values)
         return [(f"{size} pixels", size == sizes[-1], place, {}) for place, size in enumerate(sizes)]
     return [
-        (value.replace("_", " "), value == REFERENCES[study], 0, overrides(study, value, settings)) for value in chosen
+        (value.replace("_", " "), value == REFERENCES[study], 0, overrides(study, value, settings)) for value in values
     ]
 
 
@@ -102,4 +98,4 @@ def overrides(study, value, settings):
 
 
 if __name__ == "__main__":
-    run(ablate)
+    run(train_networks)

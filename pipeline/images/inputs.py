@@ -23,9 +23,12 @@ class Examples:
     @classmethod
     def read(cls, values_file, index_file):
         """The examples of one split: a cached array, memory-mapped, and its index."""
-        index = pd.read_csv(index_file)
-        labels = (index["label"] == "covid").to_numpy(np.float32)
-        return cls(np.load(values_file, mmap_mode="r"), labels, index["file"].to_numpy(str))
+        return cls.of(np.load(values_file, mmap_mode="r"), pd.read_csv(index_file))
+
+    @classmethod
+    def of(cls, values, index):
+        """The examples whose values are in the rows' order of `index`."""
+        return cls(values, (index["label"] == "covid").to_numpy(np.float32), index["file"].to_numpy(str))
 
     def __len__(self):
         return len(self.labels)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, ttest_rel
 
-from pipeline.ablate import compare as ablate_compare
+from pipeline.ablate.compare import compare_shares, compare_variants, compare_views
 from pipeline.statistics import comparisons, metrics, studies
 from tests.benchmarks.studies import simulated
 
@@ -84,14 +84,16 @@ def test_equal_variants_rarely_differ():
 # The tables
 
 
-def written(folder, name, runs, scores):
-    """Runs of a study and their logits, shuffled alike; val's index."""
+GIVEN = {
+    "val_index": pd.DataFrame({"label": np.where(LABELS == 1, "covid", "normal"), "group": ALONE}),
+    "settings": {"seed": 1},
+}
+
+
+def shuffled(runs, scores):
+    """Runs of a study and their logits, in another order."""
     order = np.random.default_rng(0).permutation(len(runs))
-    runs.iloc[order].to_csv(folder / f"{name}_runs.csv", index=False)
-    np.save(folder / f"{name}_logits.npy", scores[order])
-    label = np.where(LABELS == 1, "covid", "normal")
-    pd.DataFrame({"label": label, "group": ALONE.astype(str)}).to_csv(folder / "index.csv", index=False)
-    return {"runs": folder / f"{name}_runs.csv", "logits": folder / f"{name}_logits.npy"}
+    return {"runs": runs.iloc[order].reset_index(drop=True), "logits": np.concatenate(list(scores.values()))[order]}
 
 
 def runs_of(scores, **columns):
@@ -103,15 +105,10 @@ def runs_of(scores, **columns):
     return pd.DataFrame(rows)
 
 
-def given(folder):
-    return {"val_index": folder / "index.csv", "settings": {"seed": 1}}
-
-
-def test_a_study_has_a_row_for_each_variant(tmp_path):
+def test_a_study_has_a_row_for_each_variant():
     scores = scores_of(3, seeds=2)
-    files = written(tmp_path, "loss", runs_of(scores, images=9, epochs=7), np.concatenate(list(scores.values())))
-    ablate_compare.study(**files, **given(tmp_path), table=tmp_path / "loss.csv")
-    table = pd.read_csv(tmp_path / "loss.csv").set_index("variant")
+    study = shuffled(runs_of(scores, images=9, epochs=7), scores)
+    table = compare_variants(**study, **GIVEN)["table"].set_index("variant")
     assert set(table.index) == set(scores) and table.index[table["reference"]].tolist() == ["variant 1"]
     expected = compared({name: scores[name] for name in ("variant 1", "variant 0", "variant 2")})
     for name, row in table.iterrows():
@@ -122,14 +119,13 @@ def test_a_study_has_a_row_for_each_variant(tmp_path):
     assert (table[["seeds", "images", "epochs", "train_auc"]] == [2, 9, 7, 0.99]).all(axis=None)
 
 
-def test_models_are_compared_at_each_share_and_the_last_step_for_each_model(tmp_path):
+def test_models_are_compared_at_each_share_and_the_last_step_for_each_model():
     keys = list(itertools.product(("baseline", "transfer"), (0.1, 0.5, 1.0)))
     scores = dict(zip(keys, scores_of(6).values(), strict=True))
     runs = runs_of(scores)
     runs[["model", "share"]] = runs["variant"].tolist()
-    files = written(tmp_path, "data", runs.assign(images=7), np.concatenate(list(scores.values())))
-    ablate_compare.data(**files, **given(tmp_path), table=tmp_path / "data.csv", rise=tmp_path / "rise.csv")
-    table = pd.read_csv(tmp_path / "data.csv").set_index(["model", "share"])
+    tables = compare_shares(**shuffled(runs.assign(images=7), scores), **GIVEN)
+    table = tables["table"].set_index(["model", "share"])
     assert set(table.index) == set(keys)
     for model, share in keys:
         row = table.loc[model, share]
@@ -140,23 +136,21 @@ def test_models_are_compared_at_each_share_and_the_last_step_for_each_model(tmp_
             ((difference, low, high),) = compared(pair).values()
             assert row["difference"] == pytest.approx(difference)
             assert row["ci_low"] < low and row["ci_high"] > high, "for all shares at once"
-    for row in pd.read_csv(tmp_path / "rise.csv").to_dict("records"):
+    for row in tables["rise"].to_dict("records"):
         pair = {key: scores[key] for key in ((row["model"], 0.5), (row["model"], 1.0))}
         assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx(*compared(pair).values())
 
 
 @pytest.mark.parametrize("changed", [{}, {"epochs": 9}, {"parameters": 9}], ids=["same", "epochs", "parameters"])
-def test_views_are_compared_with_plain_images_where_all_else_is_equal(tmp_path, changed):
-    scores, files = scores_of(4), {}
+def test_views_are_compared_with_plain_images_where_all_else_is_equal(changed):
+    scores, of_studies = scores_of(4), {}
     for name, (variants, columns) in {"head": ([0, 1], {}), "cut": ([2, 1], changed)}.items():
         of_study = {f"variant {place}": list(scores.values())[variant] for place, variant in enumerate(variants)}
-        runs = runs_of(of_study, **{"images": 7, "epochs": 7, "parameters": 7} | columns)
         # The reference is the second of each study, here the same one in both.
-        of_study = written(tmp_path, name, runs, np.concatenate(list(of_study.values())))
-        files |= {f"{name}_{kind}": file for kind, file in of_study.items()}
-    np.save(files["cut_logits"], np.load(files["cut_logits"]) * 2)  # which changes no AUC
-    ablate_compare.views(**files, **given(tmp_path), table=tmp_path / "views.csv")
-    table = pd.read_csv(tmp_path / "views.csv")
+        runs = runs_of(of_study, **{"images": 7, "epochs": 7, "parameters": 7} | columns)
+        of_studies |= {f"{name}_{kind}": value for kind, value in shuffled(runs, of_study).items()}
+    of_studies["cut_logits"] *= 2  # which changes no AUC
+    table = compare_views(**of_studies, **GIVEN)["table"]
     assert list(table.columns) == ["plain_val_auc", "views_val_auc", "difference", "ci_low", "ci_high"]
     assert len(table) == (not changed)
     if not changed:

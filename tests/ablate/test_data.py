@@ -6,8 +6,9 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from pipeline.ablate.data import ablate_data, drawn, duration
+from pipeline.ablate.data import draw_share, duration, train_on_shares
 from pipeline.images import inputs
+from pipeline.images.inputs import Examples
 from pipeline.models import runtime
 from tests.phantoms import phantom
 
@@ -24,31 +25,23 @@ runtime.start(SETTINGS["compute"])
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """Images, features that tell the classes apart, and indexes; a fifth is covid."""
-    folder, files = tmp_path_factory.mktemp("data"), {}
+def sets():
+    """Images, and features that tell the classes apart; a fifth is covid."""
+    sets = {}
     for seed, (split, count) in enumerate(COUNTS.items()):
         rng = np.random.default_rng(seed)
         labels = np.where(np.arange(count) % 5 == 0, "covid", "normal")
         features = rng.normal(size=(count, 2, 8)) + 2 * (labels == "covid")[:, None, None]
-        np.save(folder / f"{split}_features.npy", features.astype(np.float32))
-        np.save(folder / f"{split}_images.npy", np.stack([phantom(rng, label, 32) for label in labels]))
+        images = np.stack([phantom(rng, label, 32) for label in labels])
         index = pd.DataFrame({"file": [f"{split}{number}" for number in range(count)], "label": labels})
-        index.to_csv(folder / f"{split}_index.csv", index=False)
-        files |= {f"{split}_{kind}": folder / f"{split}_{kind}.npy" for kind in ("images", "features")}
-        files[f"{split}_index"] = folder / f"{split}_index.csv"
-    return files
+        sets[f"{split}_features"] = Examples.of(features.astype(np.float32), index)
+        sets[f"{split}_images"] = Examples.of(images, index)
+    return sets
 
 
-def study(files, folder, **changed):
-    out = {table: folder / f"new/{table}.csv" for table in ("runs", "cost")} | {"logits": folder / "new/logits.npy"}
-    ablate_data(**files, settings=SETTINGS | {"ablate": SETTINGS["ablate"] | changed}, **out)
-    return {name: pd.read_csv(out[name]) for name in ("runs", "cost")} | {"logits": np.load(out["logits"])}
-
-
-def test_each_share_has_both_models_with_as_many_steps(files, tmp_path):
-    tables = study(files, tmp_path)
-    runs = tables["runs"]
+def test_each_share_has_both_models_with_as_many_steps(sets):
+    study = train_on_shares(**sets, settings=SETTINGS)
+    runs = study["runs"]
     assert runs[["model", "share", "seed"]].values.tolist() == [
         [model, share, seed] for model in ("baseline", "transfer") for share in (0.5, 1) for seed in (1, 2)
     ]
@@ -57,10 +50,9 @@ def test_each_share_has_both_models_with_as_many_steps(files, tmp_path):
     assert (runs["steps"] == 8).all() and (runs["epochs"] == 2 / runs["share"]).all()
     assert runs["val_auc"].between(0, 1).all() and (runs["val_loss"] > 0).all()
     assert runs[runs["model"] == "transfer"]["val_auc"].mean() > 0.8, "the features tell the classes apart"
-    covid = pd.read_csv(files["val_index"])["label"] == "covid"
-    aucs = [roc_auc_score(covid, logits) for logits in tables["logits"]]
+    aucs = [roc_auc_score(sets["val_images"].labels, logits) for logits in study["logits"]]
     assert runs["val_auc"].to_numpy() == pytest.approx(aucs), "logits are in the order of the runs"
-    assert (tables["cost"]["seconds"] > 0).all() and len(tables["cost"]) == len(runs)
+    assert (study["cost"]["seconds"] > 0).all() and len(study["cost"]) == len(runs)
 
 
 @pytest.mark.parametrize("count", [134, 269, 672, 1344, 2688])
@@ -71,10 +63,10 @@ def test_steps_are_nearly_equal_over_shares(count):
     assert abs(steps - 7 * 84) <= a_epoch / 2
 
 
-def test_shares_keep_the_ratio_of_the_classes_and_are_drawn_anew_for_each_seed(files):
-    train = inputs.Examples.read(files["train_images"], files["train_index"])
-    draws = [drawn(train, 0.25, seed) for seed in (1, 1, 2)]
+def test_shares_keep_the_ratio_of_the_classes_and_are_drawn_anew_for_each_seed(sets):
+    train = sets["train_images"]
+    draws = [draw_share(train, 0.25, seed) for seed in (1, 1, 2)]
     assert [(len(draw), draw.labels.sum()) for draw in draws] == [(25, 5)] * 3
     same, again, other = (set(draw.files) for draw in draws)
     assert same == again != other
-    assert len(drawn(train, 1, 1)) == 100
+    assert len(draw_share(train, 1, 1)) == 100

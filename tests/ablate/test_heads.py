@@ -1,16 +1,12 @@
 """ablate: heads are what their names say; features at a cut are those of a backbone that ends there."""
 
-import hashlib
-from pathlib import Path
-
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipeline.ablate.features import ablate_features
-from pipeline.ablate.heads import ablate_heads, cuts, heads
+from pipeline.ablate.features import extract_features
+from pipeline.ablate.heads import cuts, heads, train_heads
 from pipeline.images.inputs import Examples
 from pipeline.models import pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
@@ -64,11 +60,9 @@ def backbone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def images():
     """70 images are more than a batch."""
-    path = tmp_path_factory.mktemp("images") / "images.npy"
-    np.save(path, np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)]))
-    return path
+    return np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
 
 
 def labels(split):
@@ -82,23 +76,16 @@ def features(split):
     return values
 
 
-def study(name, folder, backbone, files):
-    """Run a study; its table of runs, and val logits."""
-    for split in COUNTS:
-        label = np.where(labels(split) == 1, "covid", "normal")
-        index = pd.DataFrame({"file": [f"{split}{number}" for number in range(COUNTS[split])], "label": label})
-        index.to_csv(folder / f"index_{split}.csv", index=False)
-    out = {"runs": folder / "new/runs.csv", "cost": folder / "new/cost.csv", "logits": folder / "new/logits.npy"}
-    indexes = {f"{split}_index": folder / f"index_{split}.csv" for split in COUNTS}
-    ablate_heads(name, **files, **indexes, backbone=backbone, settings=SETTINGS, **out)
-    return pd.read_csv(out["runs"]), np.load(out["logits"])
+def study(name, backbone, values):
+    """The table of runs of a study, and their val logits; `values` by split."""
+    sets = {split: Examples(values[split], labels(split), np.arange(COUNTS[split])) for split in COUNTS}
+    outputs = train_heads(name, **sets, backbone=backbone, settings=SETTINGS)
+    return outputs["runs"], outputs["logits"]
 
 
-def test_each_head_has_the_layers_that_its_name_says(tmp_path, backbone):
+def test_each_head_has_the_layers_that_its_name_says(backbone):
     """Parameters, counted by hand, tell the architectures apart."""
-    for split in COUNTS:
-        np.save(tmp_path / f"{split}.npy", features(split))
-    runs, logits = study("head", tmp_path, backbone, {split: tmp_path / f"{split}.npy" for split in COUNTS})
+    runs, logits = study("head", backbone, {split: features(split) for split in COUNTS})
     assert runs.set_index("variant")["parameters"].to_dict() == {
         "no dense layer": CHANNELS + 1,
         "16": (CHANNELS + 1) * 16 + 17,
@@ -129,40 +116,30 @@ def test_reference_among_the_heads(own, reference):
     assert all(chosen["learning_rate"] == 0.01 for *_, chosen, _ in variants)
 
 
-@pytest.fixture(scope="module")
-def cut_features(backbone, images, tmp_path_factory):
-    out = tmp_path_factory.mktemp("cuts") / "new/train_cuts.npz"
-    ablate_features(backbone, images, SETTINGS, out)
-    return out
-
-
-def test_features_at_a_cut_are_those_of_a_backbone_that_ends_there(backbone, images, cut_features):
+def test_features_at_a_cut_are_those_of_a_backbone_that_ends_there(backbone, images):
     """From the input to the output, whatever the order in the configuration; nothing beyond the output layer."""
-    whole, shown = keras.models.load_model(backbone), np.load(images)[..., None].astype(np.float32)
-    computed = np.load(cut_features)
+    network, values = keras.models.load_model(backbone), images[..., None].astype(np.float32)
+    computed = extract_features(backbone, images, SETTINGS)["features"]
     assert list(computed) == ["pool1_pool", "conv2_block1_out", "conv2_block2_out"]
     for cut in computed:
         direct = pretrained.build(resnet50v2, 32, cut)
         for layer in direct.layers:
             if layer.weights:
-                layer.set_weights(whole.get_layer(layer.name).get_weights())
-        expected = pretrained.pooled(direct).predict(shown, verbose=0)
+                layer.set_weights(network.get_layer(layer.name).get_weights())
+        expected = pretrained.pooled(direct).predict(values, verbose=0)
         assert computed[cut].dtype == np.float32
         assert np.allclose(computed[cut], expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()), cut
 
 
-def test_digest_is_of_the_features_and_these_are_the_same_each_time(backbone, images, cut_features, tmp_path):
-    ablate_features(backbone, images, SETTINGS, tmp_path / "again.npz")
-    digest = hashlib.sha256((tmp_path / "again.npz").read_bytes()).hexdigest()
-    assert digest == Path(f"{cut_features}.sha256").read_text().strip()
+def test_features_are_the_same_each_time(backbone, images):
+    first, again = (extract_features(backbone, images, SETTINGS)["features"] for _ in range(2))
+    assert all(np.array_equal(first[cut], again[cut]) for cut in first)
 
 
-def test_each_cut_says_how_much_of_the_backbone_it_keeps(tmp_path, backbone):
+def test_each_cut_says_how_much_of_the_backbone_it_keeps(backbone):
     names = {"pool1_pool": 3, "conv2_block2_out": CHANNELS}
-    for split in COUNTS:
-        arrays = {name: features(split)[:, 0, :channels] for name, channels in names.items()}
-        np.savez(tmp_path / f"{split}.npz", **arrays)
-    runs, _ = study("cut", tmp_path, backbone, {split: tmp_path / f"{split}.npz" for split in COUNTS})
+    plain = {split: {name: features(split)[:, 0, :channels] for name, channels in names.items()} for split in COUNTS}
+    runs, _ = study("cut", backbone, plain)
     table = runs[runs["seed"] == 1].set_index("variant")
     assert table["parameters"].to_dict() == {name: (channels + 1) * 64 + 65 for name, channels in names.items()}
     # The first convolution: 64 filters of 7 x 7 x 3, and their offsets.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.ablate import networks as ablate
+from pipeline.ablate.networks import variants
 from pipeline.images.inputs import Examples
 from pipeline.images.normalise import STRATEGIES
 
@@ -23,13 +23,13 @@ with open("config/config.yaml") as file:
 )
 def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names, changed):
     """An optimizer brings its learning rate; each size of images its cache."""
-    variants = ablate.variants(study, SETTINGS)
-    assert [name for name, *_ in variants] == names
-    assert [name for name, is_reference, _, _ in variants if is_reference] == [reference]
-    assert [place for _, _, place, _ in variants] == ([0, 1, 2] if study == "resolution" else [0] * len(names))
-    chosen = [overrides.get("hyperparameters", {}) for _, _, _, overrides in variants]
+    given = variants(study, SETTINGS)
+    assert [name for name, *_ in given] == names
+    assert [name for name, is_reference, _, _ in given if is_reference] == [reference]
+    assert [place for _, _, place, _ in given] == ([0, 1, 2] if study == "resolution" else [0] * len(names))
+    chosen = [overrides.get("hyperparameters", {}) for _, _, _, overrides in given]
     assert all(set(hyperparameters) == changed for hyperparameters in chosen)
-    assert not any(set(overrides) - {"hyperparameters"} for _, _, _, overrides in variants)
+    assert not any(set(overrides) - {"hyperparameters"} for _, _, _, overrides in given)
     if study != "resolution":
         assert [hyperparameters[study].replace("_", " ") for hyperparameters in chosen] == names
     if study == "optimizer":
@@ -38,14 +38,14 @@ def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names,
 
 
 def test_each_type_of_augmentation_is_tried_alone_and_all_together():
-    study = ablate.variants("augmentation", SETTINGS)
+    study = variants("augmentation", SETTINGS)
     assert [name for name, reference, _, _ in study if reference] == ["none"]
     assert all((place, set(overrides)) == (0, {"augmentation"}) for _, _, place, overrides in study)
-    variants = {name: overrides["augmentation"] for name, _, _, overrides in study}
-    assert set(variants) == {"none", "rotation", "shift and zoom", "contrast and brightness", "all"}
-    assert not any(variants["none"].values())
-    assert variants["all"] == SETTINGS["augmentation"]
-    alone = [{key for key, bound in variants[name].items() if bound} for name in list(variants)[1:-1]]
+    bounds = {name: overrides["augmentation"] for name, _, _, overrides in study}
+    assert set(bounds) == {"none", "rotation", "shift and zoom", "contrast and brightness", "all"}
+    assert not any(bounds["none"].values())
+    assert bounds["all"] == SETTINGS["augmentation"]
+    alone = [{key for key, bound in bounds[name].items() if bound} for name in list(bounds)[1:-1]]
     assert sum(map(len, alone)) == len(set.union(*alone)) == len(SETTINGS["augmentation"])
 
 

@@ -10,11 +10,10 @@ from PIL import Image
 from scipy.special import expit
 
 from pipeline.command import InputError
-from pipeline.data.external import data_external
-from pipeline.data.index import data
+from pipeline.data import external
+from pipeline.data import index as archive_index
 from pipeline.evaluate.external import evaluate_external
 from pipeline.evaluate.metrics import metric_rows
-from pipeline.images import cache
 from pipeline.statistics import comparisons
 from pipeline.vocabulary import SPLITS
 from tests.data.test_index import CLASSES, RATIOS, zipped
@@ -29,24 +28,24 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory):
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("known") / "known.zip"
+    write_archive(path, 64, {"train": 40, "val": 8, "test": 8}, seed=3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def known(archive):
     """The archive as the stage data leaves it."""
-    folder = tmp_path_factory.mktemp("known")
-    write_archive(folder / "known.zip", 64, {"train": 40, "val": 8, "test": 8}, seed=3)
-    tables = {name: folder / f"{name}.csv" for name in ("index", "duplicates_table", "summary")}
-    files = {
-        name: [folder / f"{split}{ending}" for split in SPLITS]
-        for name, ending in (("splits", ".csv"), ("caches", ".npy"), ("masks", "_masks.npy"))
-    }
-    data(folder / "known.zip", SETTINGS, **tables, **files)
-    return {"index": tables["index"], "caches": files["caches"]}
+    made = archive_index.prepare(archive, SETTINGS)
+    return {"index": made["index"], "caches": made["caches"]}
 
 
-def checked(archive, known, folder, **changed):
-    out = {"external_index": folder / "new/index.csv", "external_images": folder / "external.npy"}
-    data_external(archive, **known, settings=SETTINGS | changed, **out, summary=folder / "new/summary.csv")
-    (summary,) = pd.read_csv(folder / "new/summary.csv").to_dict("records")
-    return pd.read_csv(out["external_index"]), cache.read(out["external_images"]), summary
+def prepared(path, known, **changed):
+    """The external set and what is said of it."""
+    made = external.prepare(path, **known, settings=SETTINGS | changed)
+    (summary,) = made["summary"].to_dict("records")
+    return made["index"], made["images"], summary
 
 
 def film(seed, label):
@@ -54,10 +53,9 @@ def film(seed, label):
 
 
 def test_the_databases_layout_is_indexed_and_cached_as_one_set(known, tmp_path):
-    archive = zipped(tmp_path / "external.zip", database_contents((6, 4), 64, 32))
-    index, images, summary = checked(archive, known, tmp_path)
+    index, images, summary = prepared(zipped(tmp_path / "x.zip", database_contents((6, 4), 64, 32)), known)
     assert index["split"].eq("external").all() and index["label"].value_counts().to_dict() == {"normal": 6, "covid": 4}
-    assert images.shape == (10, SIZE, SIZE) and (tmp_path / "external.npy.sha256").exists()
+    assert images.shape == (10, SIZE, SIZE)
     assert {name: summary[name] for name in ("images", "normal", "covid", "dropped")} == {
         "images": 10, "normal": 6, "covid": 4, "dropped": 0,
     }  # fmt: skip
@@ -65,23 +63,22 @@ def test_the_databases_layout_is_indexed_and_cached_as_one_set(known, tmp_path):
 
 def test_splits_are_left_aside(known, tmp_path):
     write_archive(tmp_path / "external.zip", 64, {"train": 8, "val": 4, "test": 4}, seed=9)
-    index, images, _ = checked(tmp_path / "external.zip", known, tmp_path)
+    index, images, _ = prepared(tmp_path / "external.zip", known)
     assert len(index) == len(images) == 16 and index["split"].eq("external").all()
 
 
 def test_one_split_is_enough(known, tmp_path):
     films = {f"test/{label}/{n}.png": png(film((5, n), label)) for label in ("covid", "normal") for n in range(4)}
-    index, _, _ = checked(zipped(tmp_path / "external.zip", films), known, tmp_path)
+    index, _, _ = prepared(zipped(tmp_path / "external.zip", films), known)
     assert sorted(index["file"]) == sorted(films)
     without = {name: content for name, content in films.items() if "covid" not in name}
     with pytest.raises(InputError, match="no images in covid; found test/normal; both classes"):
-        checked(zipped(tmp_path / "without.zip", without), known, tmp_path)
+        prepared(zipped(tmp_path / "without.zip", without), known)
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_copies_of_images_of_any_split_are_dropped(known, tmp_path, split):
-    place = SPLITS.index(split)
-    index = pd.read_csv(known["index"])
+def test_copies_of_images_of_any_split_are_dropped(archive, known, tmp_path, split):
+    index = known["index"]
     first = index[(index["split"] == split) & (index["label"] == "normal")].iloc[0]
     with_name = {
         "covid": [film((7, n), "covid") for n in range(3)],
@@ -90,38 +87,36 @@ def test_copies_of_images_of_any_split_are_dropped(known, tmp_path, split):
     contents = {
         f"x/{label}/{n}.png": png(image) for label, images in with_name.items() for n, image in enumerate(images)
     }
-    with zipfile.ZipFile(known["index"].parent / "known.zip") as source:
+    with zipfile.ZipFile(archive) as source:
         original = source.read(first["file"])
     exact = contents | {"x/normal/copy.png": original}
     brighter = np.asarray(Image.open(io.BytesIO(original)).convert("L")).astype(int) * 9 // 10 + 12
     near = contents | {"x/normal/copy.png": png(brighter.astype(np.uint8))}
-    assert len(cache.read(known["caches"][place])) == (index["split"] == split).sum()
-    for name, given in {"exact": exact, "near": near}.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        left, images, summary = checked(zipped(folder / "external.zip", given), known, folder)
+    assert len(known["caches"][SPLITS.index(split)]) == (index["split"] == split).sum()
+    for given in (exact, near):
+        left, images, summary = prepared(zipped(tmp_path / "external.zip", given), known)
         assert summary["dropped"] == 1 and len(images) == len(left) == 6
         assert not left["file"].str.endswith("copy.png").any()
 
 
-def test_an_image_that_the_archive_has_under_the_other_label_is_refused(known, tmp_path):
-    with zipfile.ZipFile(known["index"].parent / "known.zip") as source:
+def test_an_image_that_the_archive_has_under_the_other_label_is_refused(archive, known, tmp_path):
+    with zipfile.ZipFile(archive) as source:
         name = next(name for name in source.namelist() if "/val/normal/" in name)
         copied = {f"x/{label}/{n}.png": png(film((9, n), label)) for label in ("covid", "normal") for n in range(4)}
         copied["x/covid/copy.png"] = source.read(name)
     with pytest.raises(InputError, match=f"1 image.s. under two labels.*{name} = x/covid/copy.png"):
-        checked(zipped(tmp_path / "external.zip", copied), known, tmp_path)
+        prepared(zipped(tmp_path / "external.zip", copied), known)
 
 
-def test_a_set_of_copies_alone_is_refused(known, tmp_path):
+def test_a_set_of_copies_alone_is_refused(archive, known):
     with pytest.raises(InputError, match=r"known.zip: of normal, all \d+ images are copies.*dataset.external"):
-        checked(known["index"].parent / "known.zip", known, tmp_path)
+        prepared(archive, known)
 
 
 def test_real_images_do_not_pass_in_a_demonstration(known, tmp_path):
-    archive = zipped(tmp_path / "external.zip", database_contents((6, 4), 64, 32, generated=False))
+    real = zipped(tmp_path / "external.zip", database_contents((6, 4), 64, 32, generated=False))
     with pytest.raises(InputError, match="real images in a demonstration"):
-        checked(archive, known, tmp_path)
+        prepared(real, known)
 
 
 def test_metrics_stand_beside_those_of_test_at_the_thresholds_of_val(tmp_path):

@@ -21,10 +21,10 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from pipeline.ablate.images import ablate_images
+from pipeline.ablate.images import decode_images
 from pipeline.command import InputError
-from pipeline.data.check import data_check
-from pipeline.data.index import COLUMNS, LEAST, data
+from pipeline.data.check import check
+from pipeline.data.index import COLUMNS, MIN_IMAGES, prepare
 from pipeline.images import archive as archives
 from pipeline.images.archive import open_source
 from pipeline.images.decode import DecodeError, decode
@@ -78,33 +78,24 @@ def tarred(path, contents):
     return path
 
 
-def build(
-    archive, folder, *, demo=True, size=SIZE, draw=None, seed=1, classes=CLASSES, duplicates="drop", ratios=RATIOS
-):
-    """Run the stage; what it wrote, read back."""
-    index = folder / "tables" / "index.csv"
-    splits = [folder / "tables" / f"index_{split}.csv" for split in SPLITS]
-    caches = [folder / "results" / f"{split}.npy" for split in SPLITS]
-    masks = [folder / "results" / f"{split}_masks.npy" for split in SPLITS]
-    tables = [folder / "tables" / name for name in ("duplicates.csv", "duplicates_summary.csv")]
+def build(archive, *, demo=True, size=SIZE, draw=None, seed=1, classes=CLASSES, duplicates="drop", ratios=RATIOS):
+    """What the stage makes of the archive."""
     dataset = {"classes": classes, "image_size": size, "draw": draw, "duplicates": duplicates, "ratios": ratios}
-    data(archive, {"dataset": dataset, "seed": seed, "demo": demo}, index, splits, caches, masks, *tables)
+    made = prepare(archive, {"dataset": dataset, "seed": seed, "demo": demo})
     return SimpleNamespace(
-        index=pd.read_csv(index),
-        splits={split: pd.read_csv(file) for split, file in zip(SPLITS, splits, strict=True)},
-        pixels={split: np.load(file) for split, file in zip(SPLITS, caches, strict=True)},
-        masks={split: np.load(file) for split, file in zip(SPLITS, masks, strict=True)},
-        duplicates=pd.read_csv(tables[0]),
-        summary=pd.read_csv(tables[1]).loc[0],
-        caches=[*caches, *masks],
+        index=made["index"].reset_index(drop=True),
+        splits={split: rows.reset_index(drop=True) for split, rows in zip(SPLITS, made["splits"], strict=True)},
+        pixels=dict(zip(SPLITS, made["caches"], strict=True)),
+        masks=dict(zip(SPLITS, made["masks"], strict=True)),
+        duplicates=made["duplicates"],
+        summary=made["summary"].loc[0],
     )
 
 
-def refusal(archive, folder, **settings):
-    """The message with which the stage refuses the archive; nothing may be left that looks like a result."""
+def refusal(archive, **settings):
+    """The message with which the stage refuses the archive."""
     with pytest.raises(InputError) as caught:
-        build(archive, folder / "out", **settings)
-    assert not (folder / "out").exists()
+        build(archive, **settings)
     return str(caught.value)
 
 
@@ -116,12 +107,12 @@ def without(contents, part):
 
 
 def test_index_and_caches_agree(clean, contents, tmp_path):
-    built = build(clean, tmp_path)
+    built = build(clean)
     assert len(built.index) == sum(COUNTS.values()) and built.index["file"].is_unique
-    assert built.index["mask"].isna().all() and (built.index["group"] == built.index["file"]).all()
+    assert (built.index["mask"] == "").all() and (built.index["group"] == built.index["file"]).all()
     assert list(built.index) == COLUMNS
-    for split, path in zip(SPLITS * 2, built.caches, strict=True):
-        rows, pixels = built.splits[split], built.pixels[split]
+    for split, pixels in built.pixels.items():
+        rows = built.splits[split]
         assert built.masks[split].shape == (0, SIZE, SIZE) and built.masks[split].dtype == np.uint8
         expected = built.index[built.index["split"] == split].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, expected)
@@ -133,15 +124,13 @@ def test_index_and_caches_agree(clean, contents, tmp_path):
             assert (row.width, row.height, row.mode, row.bit_depth) == (SIZE, SIZE, "L", 8)
             assert row.bytes == len(contents[row.file])
             assert f"/{row.split}/{row.label}/" in row.file
-        digest = path.with_name(f"{path.name}.sha256").read_text().strip()
-        assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("inside", ["", "phantoms"])
 def test_folder_gives_what_the_zip_gives(clean, tmp_path, inside):
     archive = Path(shutil.copy(clean, tmp_path / "archive.zip"))
-    from_zip = build(archive, tmp_path / "from_zip")
-    from_folder = build(unpacked(archive) / inside, tmp_path / "from_folder")
+    from_zip = build(archive)
+    from_folder = build(unpacked(archive) / inside)
     if inside:
         for column in ("file", "group"):
             from_zip.index[column] = from_zip.index[column].str.removeprefix("phantoms/")
@@ -168,18 +157,18 @@ def test_clutter_is_passed_over(clean, contents, tmp_path):
     ]:
         contents[name] = b"no image"
     cluttered = zipped(tmp_path / "cluttered.zip", contents)
-    expected = build(clean, tmp_path / "clean").index
-    for number, archive in enumerate([cluttered, unpacked(cluttered)]):
-        pd.testing.assert_frame_equal(build(archive, tmp_path / str(number)).index, expected)
+    expected = build(clean).index
+    for archive in (cluttered, unpacked(cluttered)):
+        pd.testing.assert_frame_equal(build(archive).index, expected)
 
 
 def test_linked_folders_are_read_and_a_link_round_and_round_is_not(clean, tmp_path):
     elsewhere = unpacked(Path(shutil.copy(clean, tmp_path / "elsewhere.zip")))
-    whole = build(elsewhere, tmp_path / "whole").index
+    whole = build(elsewhere).index
     (linked := tmp_path / "linked").mkdir()
     (linked / "phantoms").symlink_to(elsewhere / "phantoms")
     (elsewhere / "phantoms/up").symlink_to(tmp_path)
-    pd.testing.assert_frame_equal(build(linked, tmp_path / "from_links").index, whole)
+    pd.testing.assert_frame_equal(build(linked).index, whole)
 
 
 @pytest.mark.parametrize("source", ["zip", "folder"])
@@ -191,7 +180,7 @@ def test_file_names(contents, tmp_path, source):
     archive = zipped(tmp_path / "names.zip", contents | renamed)
     if source == "folder":
         archive = unpacked(archive)
-    built = build(archive, tmp_path)
+    built = build(archive)
     files = built.splits["train"]["file"].tolist()
     for name, content in renamed.items():
         cached = built.pixels["train"][files.index(name)]
@@ -208,7 +197,7 @@ def test_file_name_that_is_no_text(contents, tmp_path, source):
     else:
         archive = unpacked(zipped(tmp_path / "folder.zip", contents))
         (archive / latin_1).write_bytes(content)
-    built = build(archive, tmp_path)
+    built = build(archive)
     (place,) = np.flatnonzero(built.splits["val"]["file"] == "phantoms/val/covid/caf%E9.png")
     assert np.array_equal(built.pixels["val"][place], np.asarray(Image.open(io.BytesIO(content))))
 
@@ -230,7 +219,7 @@ def test_names_in_a_zip_file_without_a_flag(contents, tmp_path, encoding, seen):
             info = Unflagged("x")
             info.filename = shown.encode(encoding).decode("cp437")
             archive.writestr(info, content)
-    built = build(tmp_path / "x.zip", tmp_path)
+    built = build(tmp_path / "x.zip")
     train = built.splits["train"]
     assert len(train) == COUNTS["train"] and (train["label"] == "normal").sum() == len(names)
     assert train["file"].str.count("/").eq(3).all()
@@ -248,8 +237,8 @@ def test_folders_in_other_spellings(clean, contents, tmp_path):
         for name, content in contents.items()
     }
     archive = zipped(tmp_path / "spelt.zip", spelt)
-    built = build(archive, tmp_path, classes={"normal": ["lung_clear"], "covid": ["Covid", "covid-19"]})
-    expected = build(clean, tmp_path / "clean")
+    built = build(archive, classes={"normal": ["lung_clear"], "covid": ["Covid", "covid-19"]})
+    expected = build(clean)
     assert sorted(built.index["sha256"]) == sorted(expected.index["sha256"])
     counts = built.index.groupby(["split", "label"]).size()
     assert counts.to_dict() == expected.index.groupby(["split", "label"]).size().to_dict()
@@ -257,9 +246,7 @@ def test_folders_in_other_spellings(clean, contents, tmp_path):
 
 def test_draw_takes_only_from_train(clean, tmp_path):
     counts = {"train": 16, "val": 8, "test": 8}
-    first, again, other = (
-        build(clean, tmp_path / name, draw=counts, seed=seed) for name, seed in [("1", 5), ("2", 5), ("3", 6)]
-    )
+    first, again, other = (build(clean, draw=counts, seed=seed) for seed in (5, 5, 6))
     assert first.index["file"].str.startswith("phantoms/train/").all()
     assert first.index["file"].is_unique and first.index["sha256"].is_unique
     ratio = {
@@ -274,55 +261,54 @@ def test_a_split_too_small_to_be_compared(contents, tmp_path):
     val = sorted(name for name in contents if "/val/" in name)
     few = [*val[:2], *val[-2:]]
     kept = {name: content for name, content in contents.items() if name not in set(val) - set(few)}
-    message = refusal(zipped(tmp_path / "few.zip", kept), tmp_path)
-    assert "4 in val" in message and f"at least {LEAST} in each split" in message
-    assert LEAST >= tests.FOLDS, "as many as explore needs"
+    message = refusal(zipped(tmp_path / "few.zip", kept))
+    assert "4 in val" in message and f"at least {MIN_IMAGES} in each split" in message
+    assert MIN_IMAGES >= tests.FOLDS, "as many as explore needs"
 
 
 def test_copies_count_once_where_a_split_is_small(contents, tmp_path):
     """As one group they are in one fold, and resampled together."""
     covid = sorted(name for name in contents if "/test/covid/" in name)
     copies = contents | dict.fromkeys(covid, contents[covid[0]])
-    assert "1 covid in test (copies count once)" in refusal(zipped(tmp_path / "copies.zip", copies), tmp_path)
+    assert "1 covid in test (copies count once)" in refusal(zipped(tmp_path / "copies.zip", copies))
 
 
 def test_a_class_with_one_image_in_a_split_is_refused(contents, tmp_path):
     """The variance of an AUC, and so each of its intervals, is one over the images of a class."""
     covid = sorted(name for name in contents if "/test/covid/" in name)
     kept = {name: content for name, content in contents.items() if name not in covid[1:]}
-    message = refusal(zipped(tmp_path / "one.zip", kept), tmp_path)
+    message = refusal(zipped(tmp_path / "one.zip", kept))
     assert "1 covid in test" in message and "of each class" in message
 
 
-def test_shares_that_hold_next_to_nothing_of_a_class_are_refused(tmp_path):
-    pd.DataFrame({"label": ["normal"] * 951 + ["covid"] * 45}).to_csv(tmp_path / "index.csv", index=False)
+def test_shares_that_hold_next_to_nothing_of_a_class_are_refused():
+    index = pd.DataFrame({"label": ["normal"] * 951 + ["covid"] * 45})
     with pytest.raises(InputError, match=r"ablate\.shares: 0\.05 of train has 2 of its 45 covid images") as caught:
-        data_check(tmp_path / "index.csv", {"ablate": {"shares": [1, 0.1, 0.05]}})
+        check(index, {"ablate": {"shares": [1, 0.1, 0.05]}})
     assert "at least 4 of each class; use only ablate.shares of at least 0.08" in str(caught.value)
-    data_check(tmp_path / "index.csv", {"ablate": {"shares": [0.08, 1]}})
-    pd.DataFrame({"label": ["normal"] * 9 + ["covid"] * 3}).to_csv(tmp_path / "index.csv", index=False)
+    check(index, {"ablate": {"shares": [0.08, 1]}})
     with pytest.raises(InputError, match="1 of train has 3 of its 3 covid images.*add images"):
-        data_check(tmp_path / "index.csv", {"ablate": {"shares": [1]}})
+        check(pd.DataFrame({"label": ["normal"] * 9 + ["covid"] * 3}), {"ablate": {"shares": [1]}})
 
 
 def test_draw_of_more_than_there_is(clean, tmp_path):
-    message = refusal(clean, tmp_path, draw={"train": 36, "val": 8, "test": 8})
+    message = refusal(clean, draw={"train": 36, "val": 8, "test": 8})
     assert "dataset.draw" in message and "val" in message
 
 
 def test_phantoms_only_where_they_belong(clean, contents, tmp_path):
-    assert "phantoms" in refusal(clean, tmp_path, demo=False)
+    assert "phantoms" in refusal(clean, demo=False)
     write_archive(tmp_path / "real.zip", SIZE, {"train": 6, "val": 6, "test": 6}, generated=False)
-    assert "demo: false" in refusal(tmp_path / "real.zip", tmp_path, demo=True)
-    assert len(build(tmp_path / "real.zip", tmp_path / "real", demo=False).index) == 18
+    assert "demo: false" in refusal(tmp_path / "real.zip", demo=True)
+    assert len(build(tmp_path / "real.zip", demo=False).index) == 18
 
     with zipfile.ZipFile(tmp_path / "real.zip") as source:
         real = {name: source.read(name) for name in source.namelist()}
     strayed = "phantoms/test/covid/strayed.png"
     real[strayed] = contents["phantoms/test/covid/test_covid_0001.png"]
     mixed = zipped(tmp_path / "mixed.zip", real)
-    assert strayed in refusal(mixed, tmp_path, demo=False)
-    assert "demo: false" in refusal(mixed, tmp_path, demo=True)
+    assert strayed in refusal(mixed, demo=False)
+    assert "demo: false" in refusal(mixed, demo=True)
 
 
 def test_phantom_archive_follows_from_its_seed(clean, tmp_path):
@@ -336,7 +322,7 @@ def test_phantom_archive_follows_from_its_seed(clean, tmp_path):
 
 
 def test_archive_missing(tmp_path):
-    message = refusal(tmp_path / "absent.zip", tmp_path)
+    message = refusal(tmp_path / "absent.zip")
     for source in [str(tmp_path / "absent.zip"), "dataset.path", "DATA=", "course", "Database", "make demo"]:
         assert source in message
 
@@ -356,7 +342,7 @@ def test_archive_missing(tmp_path):
 def test_file_that_is_no_whole_zip(clean, tmp_path, content, said):
     broken = tmp_path / "broken.zip"
     broken.write_bytes(content(clean.read_bytes()))
-    message = refusal(broken, tmp_path)
+    message = refusal(broken)
     assert str(broken) in message and said in message
 
 
@@ -365,7 +351,7 @@ def test_file_that_is_no_whole_zip(clean, tmp_path, content, said):
 )
 def test_member_names_that_lead_out(contents, tmp_path, name):
     contents[name] = b""
-    assert repr(name) in refusal(zipped(tmp_path / "hostile.zip", contents), tmp_path)
+    assert repr(name) in refusal(zipped(tmp_path / "hostile.zip", contents))
 
 
 @pytest.mark.parametrize("source", ["zip", "folder"])
@@ -385,7 +371,7 @@ def test_classes_or_splits_missing_or_empty(contents, tmp_path, source, removed,
     archive = zipped(tmp_path / "part.zip", without(contents, removed) | dict.fromkeys(kept, b""))
     if source == "folder":
         archive = unpacked(archive)
-    message = refusal(archive, tmp_path)
+    message = refusal(archive)
     assert str(archive) in message and absent in message and "dataset.classes" in message
 
 
@@ -407,7 +393,7 @@ def test_all_unreadable_files_are_listed(contents, tmp_path):
         byte = file.read(1)[0]
         file.seek(position)
         file.write(bytes([byte ^ 1]))
-    message = refusal(stored, tmp_path)
+    message = refusal(stored)
     first, *lines = message.splitlines()
     assert first.startswith(f"{stored}: 5 of 60 files cannot be read")
     assert [line.strip() for line in lines] == [
@@ -449,7 +435,7 @@ def encrypted(path):
 )
 def test_one_cause_is_one_line_with_the_number_and_three_examples(contents, tmp_path, spoilt, cause):
     path = zipped(tmp_path / "x.zip", spoilt(contents))
-    message = refusal(encrypted(path) if "encrypted" in cause else path, tmp_path)
+    message = refusal(encrypted(path) if "encrypted" in cause else path)
     first = ", ".join(sorted(contents)[:3])
     assert "\n" not in message and "56 of 56 files cannot be read as images" in message
     assert message.endswith(f"{cause}: 56 file(s), {first} and 53 more")
@@ -460,15 +446,13 @@ def test_command_line_shows_one_message(tmp_path):
     archive.write_text("not a zip file")
     dataset = {"classes": CLASSES, "image_size": SIZE, "draw": None, "duplicates": "drop", "ratios": RATIOS}
     settings = {"dataset": dataset, "seed": 1, "demo": True}
-    options = ["--archive", archive, "--settings", json.dumps(settings), "--index", "i.csv", "--splits", *"abc"]
-    options += ["--caches", *"def", "--masks", *"ghi", "--duplicates-table", "j", "--summary", "k"]
-    options += ["--log", "logs/data.log"]
+    options = ["--archive", archive, "--settings", json.dumps(settings), "--log", "logs/data.log"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "pipeline.data.index", "data", *options]
+    command = [sys.executable, "-m", "pipeline.data.index", *options, "--outputs", "index=i.csv"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"{archive}: not an archive")
-    assert (tmp_path / "logs/data.log").read_text() == done.stderr
+    assert (tmp_path / "logs/data.log").read_text() == done.stderr and not (tmp_path / "i.csv").exists()
 
 
 # Tar files, the database's layout, masks
@@ -476,8 +460,8 @@ def test_command_line_shows_one_message(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_tar_gives_what_the_zip_gives(clean, contents, tmp_path, suffix):
-    expected = build(clean, tmp_path / "zip")
-    built = build(tarred(tmp_path / f"archive.{suffix}", dict(reversed(contents.items()))), tmp_path / "tar")
+    expected = build(clean)
+    built = build(tarred(tmp_path / f"archive.{suffix}", dict(reversed(contents.items()))))
     pd.testing.assert_frame_equal(built.index, expected.index)
     assert all(np.array_equal(built.pixels[split], expected.pixels[split]) for split in SPLITS)
 
@@ -488,7 +472,7 @@ def test_truncated_tar(contents, tmp_path, suffix, part):
     whole = tarred(tmp_path / f"whole.{suffix}", contents).read_bytes()
     cut = tmp_path / f"cut.{suffix}"
     cut.write_bytes(whole[: round(len(whole) * part)])
-    message = refusal(cut, tmp_path)
+    message = refusal(cut)
     assert str(cut) in message and "truncated" in message
 
 
@@ -498,7 +482,7 @@ def test_tar_that_stops_between_two_members(contents, tmp_path):
         second = archive.getmembers()[1]
     cut = tmp_path / "cut.tar"
     cut.write_bytes(whole.read_bytes()[: second.offset])
-    assert "truncated" in refusal(cut, tmp_path)
+    assert "truncated" in refusal(cut)
 
 
 @pytest.mark.parametrize("part", [slice(148, 149), slice(0, 512)], ids=["checksum", "header"])
@@ -512,18 +496,18 @@ def test_tar_with_a_damaged_header(contents, tmp_path, part):
     header[part] = bytes(len(header[part]))
     damaged[third.offset : third.offset + 512] = header
     whole.write_bytes(damaged)
-    assert "damaged" in refusal(whole, tmp_path)
+    assert "damaged" in refusal(whole)
 
 
 def test_two_tars_in_one_file(contents, tmp_path):
     whole = tarred(tmp_path / "whole.tar", contents)
     whole.write_bytes(whole.read_bytes() * 2)
-    assert "several in one" in refusal(whole, tmp_path)
+    assert "several in one" in refusal(whole)
 
 
 @pytest.mark.parametrize("name", ["../escaped.png", "/etc/x.png", "..\\x.png"])
 def test_tar_names_that_lead_out(contents, tmp_path, name):
-    assert repr(name) in refusal(tarred(tmp_path / "hostile.tar.gz", contents | {name: b""}), tmp_path)
+    assert repr(name) in refusal(tarred(tmp_path / "hostile.tar.gz", contents | {name: b""}))
 
 
 def database(path=None, *, masks=True, counts=(36, 12), size=SIZE, mask_size=30, generated=True, root="Dataset/"):
@@ -539,7 +523,7 @@ def test_database_is_split_by_class_and_has_masks(tmp_path, source, root, caplog
     caplog.set_level("INFO", "pipeline")
     contents = database(root=root)
     archive = tarred(tmp_path / "db.tar.gz", contents) if source == "tar.gz" else zipped(tmp_path / "db.zip", contents)
-    built = build(unpacked(archive) if source == "folder" else archive, tmp_path / "out", size=SIZE)
+    built = build(unpacked(archive) if source == "folder" else archive, size=SIZE)
     counts = built.index.groupby(["split", "label"]).size().to_dict()
     assert [counts[split, "normal"] for split in SPLITS] == [25, 6, 5]
     assert [counts[split, "covid"] for split in SPLITS] == [8, 2, 2]
@@ -560,24 +544,24 @@ def test_database_is_split_by_class_and_has_masks(tmp_path, source, root, caplog
 
 def test_split_follows_from_the_seed_and_the_ratios(tmp_path):
     archive = database(tmp_path / "db.zip", masks=False)
-    first, again, other = (build(archive, tmp_path / str(n), seed=seed) for n, seed in enumerate([1, 1, 2]))
+    first, again, other = (build(archive, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first.index, again.index)
     assert not first.index.equals(other.index)
-    halves = build(archive, tmp_path / "halves", ratios={"train": 0.5, "val": 0.25, "test": 0.25})
+    halves = build(archive, ratios={"train": 0.5, "val": 0.25, "test": 0.25})
     assert halves.index["split"].value_counts().to_dict() == {"train": 24, "val": 12, "test": 12}
 
 
 def test_images_straight_in_the_class_folder(tmp_path):
     contents = {name.replace("/images/", "/"): content for name, content in database(masks=False).items()}
-    expected = build(database(tmp_path / "db.zip", masks=False), tmp_path / "with")
-    built = build(zipped(tmp_path / "straight.zip", contents), tmp_path / "without")
+    expected = build(database(tmp_path / "db.zip", masks=False))
+    built = build(zipped(tmp_path / "straight.zip", contents))
     assert built.index["sha256"].tolist() == expected.index["sha256"].tolist()
 
 
 def test_draw_from_a_database_takes_only_from_its_train_split(tmp_path):
     archive = database(tmp_path / "db.zip")
-    whole = build(archive, tmp_path / "whole")
-    drawn = build(archive, tmp_path / "drawn", draw={"train": 12, "val": 8, "test": 8})
+    whole = build(archive)
+    drawn = build(archive, draw={"train": 12, "val": 8, "test": 8})
     assert drawn.index["split"].value_counts().to_dict() == {"train": 12, "val": 8, "test": 8}
     assert set(drawn.index["file"]) <= set(whole.splits["train"]["file"])
     assert all(len(drawn.masks[split]) == len(drawn.splits[split]) for split in SPLITS)
@@ -587,7 +571,7 @@ def test_groups_of_copies_stay_in_one_split(tmp_path):
     contents = database(masks=False)
     originals = sorted(name for name in contents if "/Normal/" in name)[:8]
     contents |= {name.replace("Normal-", "Normal-copy-"): contents[name] for name in originals}
-    built = build(zipped(tmp_path / "db.zip", contents), tmp_path)
+    built = build(zipped(tmp_path / "db.zip", contents))
     assert (built.index.groupby("group")["split"].nunique() == 1).all() and len(built.index) == 56
     assert built.index["group"].value_counts().eq(2).sum() == 8
     assert set(built.duplicates["done"]) == {"kept (one split)"} and len(built.duplicates) == 16
@@ -598,13 +582,13 @@ def test_mask_without_an_image(contents, tmp_path, layout):
     contents = database() if layout == "database" else contents
     image = next(name for name in sorted(contents) if name.endswith(".png") and "ovid" in name.lower())
     mask = {"database": "Dataset/COVID/masks/COVID-99.png", "splits": "phantoms/val/covid/masks/COVID-99.png"}[layout]
-    message = refusal(zipped(tmp_path / "orphan.zip", contents | {mask: contents[image]}), tmp_path)
+    message = refusal(zipped(tmp_path / "orphan.zip", contents | {mask: contents[image]}))
     assert "1 mask(s) without an image" in message and mask in message
 
 
 def test_image_without_a_mask_while_others_have_one(tmp_path):
     lone = "Dataset/Normal/masks/Normal-4.png"
-    message = refusal(zipped(tmp_path / "lone.zip", without(database(), lone)), tmp_path)
+    message = refusal(zipped(tmp_path / "lone.zip", without(database(), lone)))
     assert "1 of 48 images have no mask of their own" in message and "Dataset/Normal/images/Normal-4.png" in message
 
 
@@ -614,20 +598,20 @@ def test_masks_of_zeros_and_ones(tmp_path):
         name: png(np.asarray(Image.open(io.BytesIO(content))) // 255) if "/masks/COVID" in name else content
         for name, content in database().items()
     }
-    expected = build(database(tmp_path / "db.zip"), tmp_path / "db")
-    built = build(zipped(tmp_path / "ones.zip", ones), tmp_path / "ones")
+    expected = build(database(tmp_path / "db.zip"))
+    built = build(zipped(tmp_path / "ones.zip", ones))
     assert all(np.array_equal(built.masks[split], expected.masks[split]) for split in SPLITS)
 
 
 def test_black_masks_are_refused(tmp_path):
     black = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.zeros((30, 30), np.uint8)) for n in (2, 5)}
-    message = refusal(zipped(tmp_path / "black.zip", database() | black), tmp_path)
+    message = refusal(zipped(tmp_path / "black.zip", database() | black))
     assert "a mask that is black throughout" in message and all(name in message for name in black)
 
 
 def test_masks_of_another_shape(tmp_path):
     masks = {f"Dataset/COVID/masks/COVID-{n}.png": png(np.ones((30, 33), np.uint8)) for n in (2, 5)}
-    message = refusal(zipped(tmp_path / "shape.zip", database() | masks), tmp_path)
+    message = refusal(zipped(tmp_path / "shape.zip", database() | masks))
     assert "2 mask(s) of another shape" in message
     assert all(f"{name}: 33x30, its image {SIZE}x{SIZE}" in message for name in masks)
 
@@ -657,10 +641,9 @@ def test_layouts(clean, contents, tmp_path, layout):
         spelt[SPELT[layout](split, label, file)] = content
     built = build(
         zipped(tmp_path / "x.zip", spelt | {"covid/README.txt": b"of the whole"} if "named" in layout else spelt),
-        tmp_path,
     )
     columns = ["split", "label", "sha256"]
-    expected = build(clean, tmp_path / "clean").index[columns]
+    expected = build(clean).index[columns]
     pd.testing.assert_frame_equal(
         built.index[columns].sort_values(columns, ignore_index=True), expected.sort_values(columns, ignore_index=True)
     )
@@ -672,7 +655,7 @@ def test_masks_in_a_folder_beside_that_of_the_images(tmp_path):
         if name.endswith(".png"):
             _, label, kind, file = name.split("/")
             moved[f"Dataset/{kind}/{label}/a/{file}"] = content
-    built = build(zipped(tmp_path / "x.zip", moved), tmp_path)
+    built = build(zipped(tmp_path / "x.zip", moved))
     assert (built.index["mask"] == built.index["file"].str.replace("/images/", "/masks/")).all()
 
 
@@ -697,11 +680,11 @@ def test_masks_in_a_folder_beside_that_of_the_images(tmp_path):
     ],
 )
 def test_layouts_that_are_not_understood_are_told_with_what_was_found(contents, tmp_path, change, said):
-    assert said in refusal(zipped(tmp_path / "x.zip", {change(name): c for name, c in contents.items()}), tmp_path)
+    assert said in refusal(zipped(tmp_path / "x.zip", {change(name): c for name, c in contents.items()}))
 
 
 def test_an_archive_in_the_archive_is_named(clean, tmp_path):
-    message = refusal(zipped(tmp_path / "outer.zip", {"x/covid_xray.zip": clean.read_bytes()}), tmp_path)
+    message = refusal(zipped(tmp_path / "outer.zip", {"x/covid_xray.zip": clean.read_bytes()}))
     assert f"archive(s) in it: x/covid_xray.zip; unpack {tmp_path / 'outer.zip'}" in message
 
 
@@ -710,10 +693,10 @@ def test_a_zip_file_in_parts_is_named(clean, tmp_path):
     end = content.rindex(b"PK\x05\x06")
     last = tmp_path / "x.zip"
     last.write_bytes(content[: end + 4] + b"\2\0\2\0" + content[end + 8 :])
-    assert "the last part, number 3, of an archive in several parts; expected a whole one" in refusal(last, tmp_path)
+    assert "the last part, number 3, of an archive in several parts; expected a whole one" in refusal(last)
     for name, part in {"x.z01": b"PK\x07\x08" + content, "x.zip.001": content[:2000], "x.tar.002": b"any"}.items():
         (tmp_path / name).write_bytes(part)
-        assert "a part of an archive in several parts" in refusal(tmp_path / name, tmp_path)
+        assert "a part of an archive in several parts" in refusal(tmp_path / name)
 
 
 # Links
@@ -775,8 +758,8 @@ def test_links_are_followed(clean, contents, tmp_path, source):
         "phantoms/val": "../store/b",
     }
     links["store/b/covid/up"] = "../../b"
-    built = build(LINKED[source](tmp_path / f"linked.{source}", moved, links), tmp_path, duplicates="keep")
-    expected = build(clean, tmp_path / "clean").index.set_index("file")["sha256"]
+    built = build(LINKED[source](tmp_path / f"linked.{source}", moved, links), duplicates="keep")
+    expected = build(clean).index.set_index("file")["sha256"]
     expected[second] = expected[first]
     assert built.index.set_index("file")["sha256"].to_dict() == expected.to_dict()
 
@@ -784,9 +767,9 @@ def test_links_are_followed(clean, contents, tmp_path, source):
 def test_hard_links_are_followed(clean, contents, tmp_path):
     links = {name: f"store/{name[-8:]}" for name in contents if "/train/covid/" in name}
     moved = {links.get(name, name): content for name, content in contents.items()}
-    built = build(linked_tar(tmp_path / "x.tar", moved, links, tarfile.LNKTYPE), tmp_path)
+    built = build(linked_tar(tmp_path / "x.tar", moved, links, tarfile.LNKTYPE))
     columns = ["file", "sha256"]
-    pd.testing.assert_frame_equal(built.index[columns], build(clean, tmp_path / "clean").index[columns])
+    pd.testing.assert_frame_equal(built.index[columns], build(clean).index[columns])
 
 
 @pytest.mark.parametrize("source", LINKED)
@@ -797,7 +780,7 @@ def test_links_to_nothing_are_named(contents, tmp_path, source):
     }
     archive = LINKED[source](tmp_path / f"x.{source}", contents, links)
     assert len(archives.digest(archive)) == 64, "which the build makes before anything can be told"
-    message = refusal(archive, tmp_path)
+    message = refusal(archive)
     assert "3 of 59 files cannot be read as images; a link to a file that" in message
     assert all(name in message for name in links)
 
@@ -805,7 +788,7 @@ def test_links_to_nothing_are_named(contents, tmp_path, source):
 def test_what_cannot_be_read_in_a_folder_is_named(contents, tmp_path):
     folder = unpacked(zipped(tmp_path / "x.zip", contents))
     os.mkfifo(folder / "phantoms/val/covid/pipe.png")
-    assert "neither a file nor a folder: 1 file(s), phantoms/val/covid/pipe.png" in refusal(folder, tmp_path)
+    assert "neither a file nor a folder: 1 file(s), phantoms/val/covid/pipe.png" in refusal(folder)
 
 
 # The same split or image twice
@@ -826,24 +809,24 @@ def test_what_cannot_be_read_in_a_folder_is_named(contents, tmp_path):
 def test_split_folder_twice(contents, tmp_path, source, old, new, said):
     contents |= {name.replace(old, new): content for name, content in contents.items() if old in name}
     archive = tarred(tmp_path / "x.tar", contents) if source == "tar" else zipped(tmp_path / "x.zip", contents)
-    assert said in refusal(unpacked(archive) if source == "folder" else archive, tmp_path)
+    assert said in refusal(unpacked(archive) if source == "folder" else archive)
 
 
 def test_database_twice(tmp_path):
     archive = zipped(tmp_path / "twice.zip", database(root="a/") | database(root="b/"))
-    message = refusal(archive, tmp_path)
+    message = refusal(archive)
     assert "the classes' folders are there 2 times, in a/ (48 images), b/ (48 images)" in message
 
 
 def test_class_missing_from_a_database(tmp_path):
     archive = zipped(tmp_path / "part.zip", without(database(), "/COVID/"))
-    assert "no images in covid" in refusal(archive, tmp_path)
+    assert "no images in covid" in refusal(archive)
 
 
 def test_damaged_files_of_a_database_are_listed(tmp_path):
     damaged = ["Dataset/COVID/images/COVID-2.png", "Dataset/Normal/masks/Normal-3.png"]
     archive = tarred(tmp_path / "damaged.tar.gz", database() | dict.fromkeys(damaged, b"no image"))
-    message = refusal(archive, tmp_path)
+    message = refusal(archive)
     assert f"2 of 96 files cannot be read as images; not an image: 2 file(s), {', '.join(damaged)}" in message
 
 
@@ -856,7 +839,7 @@ def test_one_file_in_two_classes(contents, tmp_path, layout, policy):
     else:
         file, other = "phantoms/val/covid/val_covid_0001.png", "phantoms/val/normal/val_covid_0001.png"
     archive = zipped(tmp_path / "both.zip", contents | {other: contents[file]})
-    message = refusal(archive, tmp_path, duplicates=policy)
+    message = refusal(archive, duplicates=policy)
     assert "1 image(s) under two labels" in message and f"{file} = {other}" in message
 
 
@@ -869,7 +852,7 @@ def test_a_film_saved_again_under_the_other_label_is_refused(tmp_path, policy):
     contents = smooth(database(masks=False, size=128, generated=False))
     file, other = "Dataset/COVID/images/COVID-3.png", "Dataset/Normal/images/again.jpg"
     contents |= {other: saved_again(contents[file]), "Dataset/COVID/images/again.jpg": saved_again(contents[file])}
-    message = refusal(zipped(tmp_path / "both.zip", contents), tmp_path, duplicates=policy, demo=False)
+    message = refusal(zipped(tmp_path / "both.zip", contents), duplicates=policy, demo=False)
     listed = f"Dataset/COVID/images/COVID-3.png = Dataset/COVID/images/again.jpg = {other}"
     assert "1 image(s) under two labels" in message and listed in message
 
@@ -886,7 +869,7 @@ def test_nearly_the_same_image_under_two_labels_is_kept_and_named(contents, tmp_
     noise = np.random.default_rng(1).normal(0, 7, (SIZE, SIZE))
     altered = png(np.clip(np.asarray(Image.open(io.BytesIO(contents[original]))) + noise, 0, 255).astype(np.uint8))
     other = "phantoms/train/normal/other.png"
-    built = build(zipped(tmp_path / "x.zip", contents | {other: altered}), tmp_path)
+    built = build(zipped(tmp_path / "x.zip", contents | {other: altered}))
     assert other in set(built.index["file"]) and original in set(built.index["file"])
     assert built.summary["dropped"] == 0 and built.summary["groups"] == 0 and built.summary["near_pairs"] == 1
     rows = built.duplicates.set_index("file")
@@ -900,7 +883,7 @@ def test_member_twice(contents, tmp_path):
     name = next(iter(contents))
     with zipfile.ZipFile(path, "a") as target, pytest.warns(UserWarning, match="Duplicate"):
         target.writestr(name, contents[name])
-    assert f"there twice (the first: {name!r})" in refusal(path, tmp_path)
+    assert f"there twice (the first: {name!r})" in refusal(path)
 
 
 def leaking(contents):
@@ -917,8 +900,8 @@ def leaking(contents):
 
 
 def test_copies_across_splits_are_dropped_in_favour_of_the_later_split(clean, contents, tmp_path):
-    built = build(zipped(tmp_path / "leaking.zip", leaking(contents)), tmp_path / "leaking")
-    expected = set(build(clean, tmp_path / "clean").index["file"]) | {"phantoms/train/normal/copy_of_train.png"}
+    built = build(zipped(tmp_path / "leaking.zip", leaking(contents)))
+    expected = set(build(clean).index["file"]) | {"phantoms/train/normal/copy_of_train.png"}
     assert set(built.index["file"]) == expected
     done = built.duplicates.set_index("file")
     assert done["done"].value_counts().to_dict() == {"dropped": 3, "kept": 2, "kept (one split)": 2}
@@ -937,20 +920,20 @@ def test_copies_across_splits_are_dropped_in_favour_of_the_later_split(clean, co
 
 def test_copies_across_splits_kept_or_refused(contents, tmp_path):
     archive = zipped(tmp_path / "leaking.zip", leaking(contents))
-    kept = build(archive, tmp_path / "kept", duplicates="keep")
+    kept = build(archive, duplicates="keep")
     assert len(kept.index) == 60 and kept.summary["dropped"] == 0 and "dropped" not in set(kept.duplicates["done"])
-    message = refusal(archive, tmp_path, duplicates="fail")
+    message = refusal(archive, duplicates="fail")
     assert "2 group(s) of copies across splits" in message and "phantoms/train/normal/near_val.png" in message
 
 
 def test_a_split_may_not_vanish_with_its_copies(contents, tmp_path):
     for n in (1, 2):
         contents[f"phantoms/test/covid/copy{n}.png"] = contents[f"phantoms/val/covid/val_covid_000{n}.png"]
-    assert "no images in val/covid" in refusal(zipped(tmp_path / "all.zip", contents), tmp_path)
+    assert "no images in val/covid" in refusal(zipped(tmp_path / "all.zip", contents))
 
 
 def test_tables_of_copies_are_there_when_there_are_none(clean, tmp_path):
-    built = build(clean, tmp_path)
+    built = build(clean)
     expected = ["group", "file", "split", "label", "found", "correlation", "copy_of", "done", "threshold"]
     assert list(built.duplicates) == expected and len(built.duplicates) == 0
     assert built.summary[["images", "exact_pairs", "near_pairs", "groups", "dropped"]].tolist() == [56, 0, 0, 0, 0]
@@ -1055,7 +1038,7 @@ def test_modes_in_index_and_cache(tmp_path):
     with zipfile.ZipFile(tmp_path / "real.zip", "a") as archive:
         for kind, (content, *_) in MODES.items():
             archive.writestr(f"phantoms/val/covid/{kind}", content)
-    built = build(tmp_path / "real.zip", tmp_path, demo=False)
+    built = build(tmp_path / "real.zip", demo=False)
     rows = built.splits["val"].set_index("file")
     for kind, (content, _, said, _) in MODES.items():
         row = rows.loc[f"phantoms/val/covid/{kind}"]
@@ -1075,7 +1058,7 @@ def test_an_image_is_turned_as_its_file_says():
 def test_other_sizes_are_resampled(height, width, contents, tmp_path):
     image = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
     name = "phantoms/train/covid/train_covid_0001.png"
-    built = build(zipped(tmp_path / "sizes.zip", contents | {name: png(image)}), tmp_path)
+    built = build(zipped(tmp_path / "sizes.zip", contents | {name: png(image)}))
     (position,) = np.flatnonzero(built.splits["train"]["file"] == name)
     row = built.splits["train"].loc[position]
     assert (row["width"], row["height"]) == (width, height)
@@ -1153,19 +1136,19 @@ def deep_set(contents, multiplied):
 def test_12_bit_images_keep_their_brightness_beside_each_other(clean, contents, tmp_path):
     """One of them uses 10 bits, and is as dark beside the others as it was."""
     dark = "phantoms/train/covid/train_covid_0002.png"
-    built = build(zipped(tmp_path / "x.zip", deep_set(contents, lambda name: 4 if name == dark else 16)), tmp_path)
+    built = build(zipped(tmp_path / "x.zip", deep_set(contents, lambda name: 4 if name == dark else 16)))
     assert set(built.index["bit_depth"]) == {12}
-    expected = build(clean, tmp_path / "clean")
+    expected = build(clean)
     for split in SPLITS:
         factor = np.where(built.splits[split]["file"] == dark, 4, 16)[:, None, None]
         assert np.abs(built.pixels[split] - expected.pixels[split] * factor * (255 / 4095)).max() <= 0.5
-    ablate_images(tmp_path / "x.zip", tmp_path / "tables/index_train.csv", SIZE, tmp_path / "again.npy")
-    assert np.array_equal(np.load(tmp_path / "again.npy"), built.pixels["train"])
+    again = decode_images(tmp_path / "x.zip", built.splits["train"], SIZE)["images"]
+    assert np.array_equal(again, built.pixels["train"])
 
 
 def test_16_bit_files_of_another_range_than_the_others_are_named(contents, tmp_path):
     mixed = deep_set(contents, lambda name: 16 if "/covid/" in name else 256)
-    message = refusal(zipped(tmp_path / "x.zip", mixed), tmp_path)
+    message = refusal(zipped(tmp_path / "x.zip", mixed))
     assert (
         "14 of 56 files" in message and "values of 12 bits in a 16-bit file, where other such files use 16" in message
     )
@@ -1182,7 +1165,7 @@ BLANK = {
 
 def test_images_that_show_nothing_are_named(contents, tmp_path):
     spoilt = {f"phantoms/val/covid/{name}": content for name, content in BLANK.items()}
-    message = refusal(zipped(tmp_path / "x.zip", contents | spoilt), tmp_path)
+    message = refusal(zipped(tmp_path / "x.zip", contents | spoilt))
     lines = {line.strip().split(":")[0]: line for line in message.splitlines()[1:]}
     assert all(name in lines["blank"] for name in ("black.png", "nearly.jpg", "transparent.png"))
     assert "pixel.png (1x1)" in lines["a side of less than 16 pixels"]
@@ -1192,7 +1175,7 @@ def test_images_that_show_nothing_are_named(contents, tmp_path):
 def test_a_negative_among_the_films_is_named(contents, tmp_path, caplog):
     name = "phantoms/train/covid/train_covid_0003.png"
     negative = png(255 - np.asarray(Image.open(io.BytesIO(contents[name]))))
-    build(zipped(tmp_path / "x.zip", contents | {name: negative}), tmp_path)
+    build(zipped(tmp_path / "x.zip", contents | {name: negative}))
     (said,) = [record.message for record in caplog.records if "inverted" in record.message]
     assert f"1 image(s) look inverted (white for black): {name};" in said
 
@@ -1201,7 +1184,7 @@ def test_too_many_pixels_are_refused_undecoded(contents, tmp_path):
     """8001 x 8000 pixels, by a file that holds none of them: whoever tried to decode it would find it cut short."""
     name = "phantoms/val/normal/huge.png"
     huge = bare_png(8001, 8000, 8, 0, b"")
-    message = refusal(zipped(tmp_path / "huge.zip", contents | {name: huge}), tmp_path)
+    message = refusal(zipped(tmp_path / "huge.zip", contents | {name: huge}))
     assert f"more than 64 megapixels: 1 file(s), {name} (8001x8000)" in message
     with pytest.raises(DecodeError, match="cut short"):
         decode(bare_png(8000, 10, 8, 0, b""))

@@ -18,8 +18,7 @@ rule ablate_images:
     input:
         index="tables/data/index_{split}.csv",
     output:
-        images="results/ablate/{split}_{size}.npy",
-        digest="results/ablate/{split}_{size}.npy.sha256",
+        images=digested("results/ablate/{split}_{size}.npy"),
     log:
         "results/logs/ablate_images_{split}_{size}.log",
     benchmark:
@@ -28,29 +27,28 @@ rule ablate_images:
         split="train|val",
         size=r"\d+",
     params:
+        files=files,
         archive=dataset_path,
         content=dataset_digest,
         code=code_of("pipeline.ablate.images"),
     shell:
-        "python -m pipeline.ablate.images ablate_images --archive {params.archive:q} --index {input.index} "
-        "--size {wildcards.size} --out {output.images} --log {log}"
+        "python -m pipeline.ablate.images {params.files} --archive {params.archive:q} --size {wildcards.size} --log {log}"
 
 
 rule ablate:
     """One study: every variant with every seed, trained on train, scored on val."""
     input:
-        train=lambda wildcards: ancient(expand("results/ablate/train_{size}.npy", size=STUDY_SIZES[wildcards.study])),
-        train_digests=lambda wildcards: expand(
-            "results/ablate/train_{size}.npy.sha256", size=STUDY_SIZES[wildcards.study]
-        ),
-        val=lambda wildcards: ancient(expand("results/ablate/val_{size}.npy", size=STUDY_SIZES[wildcards.study])),
-        val_digests=lambda wildcards: expand("results/ablate/val_{size}.npy.sha256", size=STUDY_SIZES[wildcards.study]),
+        train=lambda wildcards: [
+            file for size in STUDY_SIZES[wildcards.study] for file in tracked(f"results/ablate/train_{size}.npy")
+        ],
+        val=lambda wildcards: [
+            file for size in STUDY_SIZES[wildcards.study] for file in tracked(f"results/ablate/val_{size}.npy")
+        ],
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
         runs=shown("tables/ablate/{study}_runs.csv"),
-        logits="results/ablate/{study}_logits.npy",
-        digest="results/ablate/{study}_logits.npy.sha256",
+        logits=digested("results/ablate/{study}_logits.npy"),
         cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_{study}.log",
@@ -60,6 +58,7 @@ rule ablate:
         study="|".join(IMAGE_STUDIES),
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(
             "seed",
             "compute",
@@ -74,9 +73,8 @@ rule ablate:
         ),
         code=code_of("pipeline.ablate.networks"),
     shell:
-        "python -m pipeline.ablate.networks ablate --study {wildcards.study} --train {input.train} --val {input.val} "
-        "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
+        "python -m pipeline.ablate.networks {params.files} --study {wildcards.study} --settings {params.settings:q} "
+        "--log {log}"
 
 
 rule ablate_features:
@@ -85,8 +83,7 @@ rule ablate_features:
         backbone=tracked("results/features/backbone.keras"),
         images=tracked("results/data/{split}.npy"),
     output:
-        features="results/ablate/{split}_cuts.npz",
-        digest="results/ablate/{split}_cuts.npz.sha256",
+        features=digested("results/ablate/{split}_cuts.npz"),
     log:
         "results/logs/ablate_features_{split}.log",
     benchmark:
@@ -95,25 +92,22 @@ rule ablate_features:
         split="train|val",
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
         code=code_of("pipeline.ablate.features", BACKBONE),
     shell:
-        "python -m pipeline.ablate.features ablate_features --backbone {input.backbone[0]} --images {input.images[0]} "
-        "--settings {params.settings:q} --out {output.features} --log {log}"
+        "python -m pipeline.ablate.features {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_heads:
     """One study of the transfer model: heads of every variant with every seed, on cached features of all of train."""
     input:
-        train=lambda wildcards: tracked(STUDY_FEATURES[wildcards.study].format(split="train")),
-        val=lambda wildcards: tracked(STUDY_FEATURES[wildcards.study].format(split="val")),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
+        train=lambda wildcards: with_index(STUDY_FEATURES[wildcards.study].format(split="train"), "train"),
+        val=lambda wildcards: with_index(STUDY_FEATURES[wildcards.study].format(split="val"), "val"),
         backbone=tracked("results/features/backbone.keras"),
     output:
         runs=shown("tables/ablate/{study}_runs.csv"),
-        logits="results/ablate/{study}_logits.npy",
-        digest="results/ablate/{study}_logits.npy.sha256",
+        logits=digested("results/ablate/{study}_logits.npy"),
         cost=shown("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_heads_{study}.log",
@@ -123,6 +117,7 @@ rule ablate_heads:
         study="|".join(HEAD_STUDIES),
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(
             "seed",
             "compute",
@@ -133,26 +128,20 @@ rule ablate_heads:
         ),
         code=code_of("pipeline.ablate.heads"),
     shell:
-        "python -m pipeline.ablate.heads ablate_heads --study {wildcards.study} --train {input.train[0]} "
-        "--val {input.val[0]} --train-index {input.train_index} --val-index {input.val_index} "
-        "--backbone {input.backbone[0]} --settings {params.settings:q} --runs {output.runs} --logits {output.logits} "
-        "--cost {output.cost} --log {log}"
+        "python -m pipeline.ablate.heads {params.files} --study {wildcards.study} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_data:
     """Both models on growing shares of train, for the same number of steps each, scored on val."""
     input:
-        train_images=tracked(f"results/ablate/train_{config['ablate']['image_size']}.npy"),
-        val_images=tracked(f"results/ablate/val_{config['ablate']['image_size']}.npy"),
-        train_features=tracked("results/features/train.npy"),
-        val_features=tracked("results/features/val.npy"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
-        checked="results/data/checked",
+        "results/data/checked",
+        train_images=with_index(f"results/ablate/train_{config['ablate']['image_size']}.npy", "train"),
+        val_images=with_index(f"results/ablate/val_{config['ablate']['image_size']}.npy", "val"),
+        train_features=with_index("results/features/train.npy", "train"),
+        val_features=with_index("results/features/val.npy", "val"),
     output:
         runs=shown("tables/ablate/data_runs.csv"),
-        logits="results/ablate/data_logits.npy",
-        digest="results/ablate/data_logits.npy.sha256",
+        logits=digested("results/ablate/data_logits.npy"),
         cost=shown("tables/ablate/data_cost.csv"),
     log:
         "results/logs/ablate_data.log",
@@ -161,6 +150,7 @@ rule ablate_data:
     priority: 1  # before its stage's other jobs: it is the longest
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(
             "seed",
             "compute",
@@ -175,10 +165,7 @@ rule ablate_data:
         ),
         code=code_of("pipeline.ablate.data"),
     shell:
-        "python -m pipeline.ablate.data ablate_data --train-images {input.train_images[0]} "
-        "--val-images {input.val_images[0]} --train-features {input.train_features[0]} "
-        "--val-features {input.val_features[0]} --train-index {input.train_index} --val-index {input.val_index} "
-        "--settings {params.settings:q} --runs {output.runs} --logits {output.logits} --cost {output.cost} --log {log}"
+        "python -m pipeline.ablate.data {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_compare:
@@ -188,17 +175,17 @@ rule ablate_compare:
         logits=tracked("results/ablate/{study}_logits.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        shown("tables/ablate/{study}.csv"),
+        table=shown("tables/ablate/{study}.csv"),
     log:
         "results/logs/ablate_compare_{study}.log",
     benchmark:
         "results/benchmarks/ablate_compare_{study}.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate.compare study --runs {input.runs} --logits {input.logits[0]} "
-        "--val-index {input.val_index} --settings {params.settings:q} --table {output} --log {log}"
+        "python -m pipeline.ablate.compare compare_variants {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_compare_data:
@@ -215,12 +202,11 @@ rule ablate_compare_data:
     benchmark:
         "results/benchmarks/ablate_compare_data.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate.compare data --runs {input.runs} --logits {input.logits[0]} "
-        "--val-index {input.val_index} --settings {params.settings:q} --table {output.table} --rise {output.rise} "
-        "--log {log}"
+        "python -m pipeline.ablate.compare compare_shares {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_compare_views:
@@ -232,18 +218,17 @@ rule ablate_compare_views:
         cut_logits=tracked("results/ablate/cut_logits.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        shown("tables/ablate/views.csv"),
+        table=shown("tables/ablate/views.csv"),
     log:
         "results/logs/ablate_compare_views.log",
     benchmark:
         "results/benchmarks/ablate_compare_views.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
-        "python -m pipeline.ablate.compare views --head-runs {input.head_runs} --head-logits {input.head_logits[0]} "
-        "--cut-runs {input.cut_runs} --cut-logits {input.cut_logits[0]} --val-index {input.val_index} "
-        "--settings {params.settings:q} --table {output} --log {log}"
+        "python -m pipeline.ablate.compare compare_views {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule ablate_figures:
@@ -252,15 +237,16 @@ rule ablate_figures:
         runs="tables/ablate/{study}_runs.csv",
         table="tables/ablate/{study}.csv",
     output:
-        shown("figures/ablate/{study}.pdf"),
+        figure=shown("figures/ablate/{study}.pdf"),
     log:
         "results/logs/ablate_figures_{study}.log",
     benchmark:
         "results/benchmarks/ablate_figures_{study}.tsv"
     params:
+        files=files,
         code=code_of("pipeline.ablate.figures"),
     shell:
-        "python -m pipeline.ablate.figures ablate --runs {input.runs} --table {input.table} --out {output} --log {log}"
+        "python -m pipeline.ablate.figures {params.files} --log {log}"
 
 
 rule ablate_data_figures:
@@ -269,13 +255,13 @@ rule ablate_data_figures:
         runs="tables/ablate/data_runs.csv",
         table="tables/ablate/data.csv",
     output:
-        shown("figures/ablate/data.pdf"),
+        figure=shown("figures/ablate/data.pdf"),
     log:
         "results/logs/ablate_data_figures.log",
     benchmark:
         "results/benchmarks/ablate_data_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.ablate.data_figures"),
     shell:
-        "python -m pipeline.ablate.data_figures ablate_data --runs {input.runs} --table {input.table} --out {output} "
-        "--log {log}"
+        "python -m pipeline.ablate.data_figures {params.files} --log {log}"
