@@ -12,7 +12,6 @@ from pipeline.render import environment
 UNCONVERTED = (
     "parts/bias.tex.j2",
     "parts/calibration.tex.j2",
-    "parts/choice.tex.j2",
     "parts/costs.tex.j2",
     "parts/curves.tex.j2",
     "parts/final.tex.j2",
@@ -28,7 +27,6 @@ UNCONVERTED = (
     "parts/paired.tex.j2",
     "parts/ranges.tex.j2",
     "parts/search.tex.j2",
-    "parts/study.tex.j2",
     "parts/threshold.tex.j2",
     "parts/trust.tex.j2",
     "parts/val_test.tex.j2",
@@ -36,9 +34,7 @@ UNCONVERTED = (
     "sections/conclusions.tex.j2",
     "sections/discussion.tex.j2",
     "sections/evaluation.tex.j2",
-    "sections/exploration.tex.j2",
     "sections/gradcam.tex.j2",
-    "sections/preprocessing.tex.j2",
     "sections/transfer.tex.j2",
 )
 

@@ -1,4 +1,4 @@
-"""report/metadata.yaml: who wrote the article and about which data, as texts ready for TeX."""
+"""report/metadata.yaml: who wrote the article and about which data, as texts ready for TeX and answers of yes or no."""
 
 import re
 
@@ -14,19 +14,22 @@ KEYS = {
     "group": str,
     "authors": [AUTHOR],
     "data": str,
+    "data_citations": str,
+    "classes_from_different_sources": bool,
     "pretraining": str,
     "collaboration": str,
     "generative_ai": str,
     "earlier_looks": str,
 }
-MAY_BE_EMPTY = {"earlier_looks"}
+MAY_BE_EMPTY = {"data_citations", "earlier_looks"}
+ANSWERS = {"yes": True, "no": False}
 PLACEHOLDER = "(placeholder)"
 # A text without quotes, and behind it a comment.
 COMMENTED = re.compile(r"^\s*(?:- )?(\w+): +(?![\"'])[^#\n]*\s#", re.MULTILINE)
 
 
 def read(file):
-    """The metadata: a dict of Tex, in which what is still a placeholder is marked.
+    """The metadata: a dict of Tex, in which what is still a placeholder is marked, and of bool.
 
     Raises:
         InputError: what `load` raises; a key missing or unknown, a value of another type, a character no font has;
@@ -83,6 +86,10 @@ def _checked(value, expected, key):
         if not isinstance(value, str) or (value == "" and key not in MAY_BE_EMPTY):
             raise InputError(f"{key}: found {value!r}; expected a text")
         return _text(value, key)
+    if expected is bool:
+        if not isinstance(value, str) or value not in ANSWERS:
+            raise InputError(f"{key}: found {value!r}; expected yes or no")
+        return ANSWERS[value]
     if isinstance(expected, list):
         if not isinstance(value, list) or not value:
             raise InputError(f"{key}: found {value!r}; expected a list with one item or more")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.render import __main__ as stage
 from pipeline.render.margins import margins
-from tests.report.tables import ROOT, findings, made_up, text
+from tests.report.tables import ROOT, UNREAD, findings, made_up, text
 
 REPORT = ROOT / "report"
 WHOLE = {"draw": None, "external": None}
@@ -89,9 +89,11 @@ class Run:
             if settings["dataset"]["external"] or "external" not in name
         }
         decided = findings(listed)
-        decided["report/margins"] = margins(list(decided.values()))["margins"]
+        findings_tables = [made for name, made in decided.items() if name.endswith("/findings")]
+        decided["report/margins"] = margins(findings_tables)["margins"]
         # A stage may have nothing to say without an external set; what nobody reads is no input.
         decided = {name: made for name, made in decided.items() if len(made) or name == "report/margins"}
+        listed = {name: rows for name, rows in listed.items() if name not in UNREAD}
         moved = MOVED if settings["dataset"]["external"] else []
         contents = {f"tables/{name}.csv": text(rows) for name, rows in listed.items()}
         contents |= {f"tables/{name}.csv": made.to_csv(index=False) for name, made in decided.items()}

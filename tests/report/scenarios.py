@@ -26,6 +26,7 @@ def scenarios():
         change(tables, "explore/pixels", "mean", 131.0)
         change(tables, "explore/classes", "share", 0.5)
         change(tables, "explore/uniformity", "verdict", "negligible", test="classifier", first="train")
+        change(tables, "explore/uniformity", "value", 0.2, test="Kolmogorov-Smirnov")
         change(tables, "explore/shortcuts", "ci_low", 0.45)
         for model in ("baseline", "transfer"):
             smoothness(tables, model, "val", "uneven", rises=0.4, relative_rise=1.5)
@@ -100,6 +101,7 @@ def scenarios():
         change(tables, "audit/verdict", "verdict", "not shown", topic="crop")
 
     def poor(tables):
+        change(tables, "explore/sizes", "min_width", 128)
         change(tables, "tune/baseline_best", "normalisation", "sample")
         change(tables, "ablate/augmentation", "ci_high", -0.01, variant="all")
         change(tables, "ablate/augmentation", "train_auc", 0.96, variant="all")

@@ -14,6 +14,8 @@ from pipeline.render import configuration
 from pipeline.vocabulary import MODELS
 
 ROOT = Path(__file__).parents[2]
+# What findings are decided from, and the article does not read.
+UNREAD = {"ablate/resolution_cost"}
 STAGES = ["data", "explore", "features", "tune", "train", "finetune", "final", "ablate", "evaluate", "gradcam", "audit"]
 
 
@@ -520,20 +522,24 @@ def text(rows):
     return file.getvalue()
 
 
-def findings(tables, settings=None):
-    """{"STAGE/findings": table} of each stage that has findings, decided from `tables` ({STAGE/NAME: rows}).
+def findings(tables):
+    """{"STAGE/findings": table} of each stage that has findings, decided from `tables` ({STAGE/NAME: rows}), and the
+    tables that are made beside them.
 
     A parameter of a stage's function `findings` is the table of that name: `compare`; of another stage with the stage's
     name in front: `audit_controls`; for tables of each model, the list of both: `selection` for
     `{model}_selection`. A table that is not there is None. `settings` is the configuration.
     """
+    settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     frames, decided = {name: frame(name, text(rows)) for name, rows in tables.items()}, {}
     for stage in STAGES:
         if (ROOT / f"pipeline/{stage}/findings.py").exists():
             decide = importlib.import_module(f"pipeline.{stage}.findings").findings
             given = {name: _given(stage, name, frames, settings) for name in inspect.signature(decide).parameters}
-            name = f"{stage}/findings"
-            frames[name] = decided[name] = frame(name, decide(**given)["findings"].to_csv(index=False))
+            for name, made in decide(**given).items():
+                frames[f"{stage}/{name}"] = decided[f"{stage}/{name}"] = frame(
+                    f"{stage}/{name}", made.to_csv(index=False)
+                )
     return decided
 
 

@@ -18,7 +18,7 @@ def test_every_branch_that_is_not_on_findings_is_written_and_reached(untyped):
         untyped.tables = made_up()
         alter(untyped.tables)
         sources += untyped.source(settings)
-    untyped.edit("metadata.yaml", "COVID-19 Radiography Database", "a hospital")
+    untyped.edit("metadata.yaml", "sources: yes", "sources: no")
     untyped.edit("metadata.yaml", 'earlier_looks: ""', 'earlier_looks: "the set was seen"')
     sources += untyped.source()
     unreached = [

@@ -11,6 +11,7 @@ localrules:
     ablate_compare_views,
     ablate_figures,
     ablate_data_figures,
+    ablate_findings,
 
 
 rule ablate_images:
@@ -265,3 +266,31 @@ rule ablate_data_figures:
         code=code_of("pipeline.ablate.data_figures"),
     shell:
         "python -m pipeline.ablate.data_figures {params.files} --log {log}"
+
+
+rule ablate_findings:
+    """What the studies show, each finding with its limit and margin; the effect of each variant; the time of an epoch."""
+    input:
+        **{study: f"tables/ablate/{study}.csv" for study in STUDIES},
+        views="tables/ablate/views.csv",
+        data="tables/ablate/data.csv",
+        data_rise="tables/ablate/data_rise.csv",
+        resolution_cost="tables/ablate/resolution_cost.csv",
+        tune_baseline_best="tables/tune/baseline_best.csv",
+        tune_transfer_selection="tables/tune/transfer_selection.csv",
+        train_baseline_heldout="tables/train/baseline_heldout.csv",
+        train_transfer_heldout="tables/train/transfer_heldout.csv",
+    output:
+        findings=shown("tables/ablate/findings.csv"),
+        effects=shown("tables/ablate/effects.csv"),
+        times=shown("tables/ablate/times.csv"),
+    log:
+        "results/logs/ablate_findings.log",
+    benchmark:
+        "results/benchmarks/ablate_findings.tsv"
+    params:
+        files=files,
+        settings=chosen("dataset.image_size", "ablate.image_size"),
+        code=code_of("pipeline.ablate.findings"),
+    shell:
+        "python -m pipeline.ablate.findings {params.files} --settings {params.settings:q} --log {log}"

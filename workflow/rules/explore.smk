@@ -1,6 +1,7 @@
 localrules:
     explore_figures,
     explore_inputs_figures,
+    explore_findings,
 
 
 rule explore:
@@ -103,3 +104,27 @@ rule explore_inputs_figures:
         code=code_of("pipeline.explore.input_figures"),
     shell:
         "python -m pipeline.explore.input_figures {params.files} --log {log}"
+
+
+rule explore_findings:
+    """What the exploration shows of copies, classes, cues and splits, each finding with its limit and margin."""
+    input:
+        data_duplicates_summary="tables/data/duplicates_summary.csv",
+        sizes="tables/explore/sizes.csv",
+        classes="tables/explore/classes.csv",
+        pixels="tables/explore/pixels.csv",
+        mean_images="tables/explore/mean_images.csv",
+        uniformity="tables/explore/uniformity.csv",
+        shortcuts="tables/explore/shortcuts.csv",
+    output:
+        findings=shown("tables/explore/findings.csv"),
+    log:
+        "results/logs/explore_findings.log",
+    benchmark:
+        "results/benchmarks/explore_findings.tsv"
+    params:
+        files=files,
+        settings=chosen("dataset.image_size"),
+        code=code_of("pipeline.explore.findings"),
+    shell:
+        "python -m pipeline.explore.findings {params.files} --settings {params.settings:q} --log {log}"

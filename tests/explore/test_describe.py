@@ -29,7 +29,7 @@ from pipeline.explore.describe import (
 )
 from pipeline.statistics import intervals, tests
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SIZE = 20
 COUNTS = {"train": (19, 15), "val": (14, 7), "test": (9, 5)}
 SEED = 3
