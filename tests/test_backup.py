@@ -40,7 +40,7 @@ def started(*files):
     """
     options = [str(part) for pair in zip(("--backup", "--weights", "--history"), files, strict=True) for part in pair]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", script, "training", *options]
+    command = [sys.executable, "-c", script, *options]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 

@@ -6,7 +6,6 @@ Returns the fine-tuned models (the unchanged ones if rejected), attempts, histor
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import keras
@@ -58,13 +57,11 @@ def final(
     else:
         network = load(model, settings["seed"])
         unfreeze(network, settings["finetune"]["unfreeze_from"])
-    with tempfile.TemporaryDirectory() as folder:
-        reloaded = fitting.save(network, Path(folder) / "transfer.keras")
     return {
         "model": network,
         "attempts": pd.DataFrame(rows),
         "history": pd.concat(histories),
-        "summary": fitting.describe(network, reloaded, epochs),
+        "summary": fitting.describe(network, fitting.reload(network), epochs),
         "cost": cost_table(seconds),
     }
 

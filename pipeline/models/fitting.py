@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import gc
-import hashlib
 import importlib
+import tempfile
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,10 +14,11 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline.command import InputError, log
-from pipeline.images import cache, inputs
+from pipeline.images import inputs
 from pipeline.models import runtime
 from pipeline.models.backup import Backup, key_of
 from pipeline.statistics import metrics
+from pipeline.storage import weights_sha256
 
 try:
     from tqdm import tqdm
@@ -34,7 +36,7 @@ def module_of(model):
 
 
 def run(module, hyperparameters, train, settings, *, seed, epochs, statistics_from=None, **options):
-    """Build the model anew from `seed` and fit it.
+    """Build the model anew from `seed` and fit it. More than six parameters: those of `fit` are its options as well.
 
     Args:
         statistics_from: Examples whose values give the normalisation; default: `train`.
@@ -66,6 +68,8 @@ def fit(
     score=metrics.scores,
 ):
     """Compile a network and fit it in place.
+
+    More than six parameters: stages, studies and tests combine the options of a run freely.
 
     Args:
         hyperparameters: learning_rate, optimizer, loss, batch_size.
@@ -127,6 +131,8 @@ def fit(
 
 def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, name):
     """A short run of a study: its learning rate falls to 0, and nothing is scored before its end.
+
+    More than six parameters: those of `run`, and the run's name.
 
     Args:
         name: of the run, for messages: "optimizer: sgd, seed 1".
@@ -352,26 +358,12 @@ def prediction_table(examples, seed, logits):
     return pd.DataFrame({"file": examples.files, "label": labels, "seed": seed, "logit": logits})
 
 
-def weights_sha256(network):
-    """SHA-256 of the weights' bytes in order; two .keras files with identical weights differ in their bytes."""
-    digest = hashlib.sha256()
-    for weight in network.get_weights():
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()
-
-
-def read_best(file):
-    """The selected hyperparameters: the one row of tables/tune/MODEL_best.csv."""
-    (row,) = pd.read_csv(file).to_dict("records")
-    return row
-
-
-def save(network, file):
-    """Save with a digest of the weights, and load back."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    network.save(file)
-    cache.write_digest(file, weights_sha256(network))
-    return keras.models.load_model(file)
+def reload(network):
+    """The network after saving and loading back."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.keras"
+        network.save(file)
+        return keras.models.load_model(file)
 
 
 def describe(network, reloaded, epochs):

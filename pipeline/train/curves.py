@@ -2,11 +2,9 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   tables/train/MODEL_initial.csv and MODEL_heldout_history.csv.
-Writes  tables/train/MODEL_smoothness.csv (does the loss fall smoothly?) and MODEL_gap.csv (train against val).
+Reads   the histories of the initial run and of the held-out runs.
+Returns whether the initial run's losses fall smoothly, and the gap between train and val of all runs.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,12 +16,13 @@ RISES = 0.2
 LARGEST_RISE = 0.1
 
 
-def train_curves(initial: Path, heldout: Path, smoothness: Path, gap: Path):
+def measure(initial: pd.DataFrame, heldout: pd.DataFrame):
     """Judge the initial run's curves, and measure the gap between train and val over all runs."""
-    first, selected = pd.read_csv(initial), pd.read_csv(heldout)
-    pd.DataFrame([smoothness_row(first, split) for split in ("train", "val")]).to_csv(smoothness, index=False)
-    runs = [("initial", None, first), *(("selected", seed, rows) for seed, rows in selected.groupby("seed"))]
-    pd.DataFrame([gap_row(run, seed, history) for run, seed, history in runs]).to_csv(gap, index=False)
+    runs = [("initial", None, initial), *(("selected", seed, rows) for seed, rows in heldout.groupby("seed"))]
+    return {
+        "smoothness": pd.DataFrame([smoothness_row(initial, split) for split in ("train", "val")]),
+        "gap": pd.DataFrame([gap_row(run, seed, history) for run, seed, history in runs]),
+    }
 
 
 def smoothness_row(history, split):
@@ -68,4 +67,4 @@ def gap_row(run, seed, history):
 
 
 if __name__ == "__main__":
-    run(train_curves)
+    run(measure)

@@ -1,21 +1,19 @@
 """Figures of the stage train, and of histories of other stages."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, figure, save
+from pipeline.plots.style import COLOURS, COLUMN, figure
 
 LABELS = {"loss": "cross-entropy (nats)", "auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}
 
 
-def train(history: Path, out: Path):
+def draw(history: pd.DataFrame):
     """Draw the scores at the end of each epoch."""
-    draw_history(pd.read_csv(history), out)
+    return {"figure": draw_history(history)}
 
 
-def draw_history(table, file):
+def draw_history(table):
     """Unweighted cross-entropy and AUC against the epoch; where val is held out, its curves beside those of train,
     sensitivity and specificity at probability 0.5, and the epoch of the lowest val cross-entropy."""
     held_out = "val_loss" in table
@@ -36,8 +34,8 @@ def draw_history(table, file):
     axes[0, 0].set_ylim(0)
     # One legend for all panels, above them: no curve lies under it.
     drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(train)
+    run(draw)

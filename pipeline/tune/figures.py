@@ -1,7 +1,6 @@
 """Figures of the stage tune."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,32 +9,24 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, MODEL_COLOURS, figure, save
+from pipeline.plots.style import COLUMN, MODEL_COLOURS, figure
 
 MARKERS = "o^sDvP"  # of the rounds, in turn
 DIVERGED = 0.04  # height of the crosses in an axis, where no val AUC is to be shown
 ADDED = {"facecolor": "0.93", "edgecolor": "none"}  # what the search added to a range
 
 
-def tune(
-    model: str,
-    table: Path,
-    best: Path,
-    ranges: Path,
-    importance: Path,
-    axes_figure: Path,
-    progress_figure: Path,
-    importance_figure: Path,
-):
+def draw(model: str, table: pd.DataFrame, best: pd.DataFrame, ranges: pd.DataFrame, importance: pd.DataFrame):
     """Draw val AUC against each hyperparameter that was searched and against the trial; and the importance of each."""
-    trials, (selected,) = pd.read_csv(table), pd.read_csv(best).to_dict("records")
-    chosen = trials[trials["trial"] == selected["trial"]]
-    draw_axes(trials, chosen, pd.read_csv(ranges).to_dict("records"), model, axes_figure)
-    draw_progress(trials, chosen, model, progress_figure)
-    draw_importance(pd.read_csv(importance), model, importance_figure)
+    selected = table[table["trial"] == best["trial"].item()]
+    return {
+        "axes": draw_axes(table, selected, ranges.to_dict("records"), model),
+        "progress": draw_progress(table, selected, model),
+        "importance": draw_importance(importance, model),
+    }
 
 
-def draw_axes(trials, chosen, ranges, model, file):
+def draw_axes(trials, selected, ranges, model):
     """One panel a dimension of the search: val AUC of every trial, and how far the range was extended."""
     rows = -(-len(ranges) // 2)
     drawing, axes = figure(COLUMN, 0.35 + 1.35 * rows, rows, 2, sharey=True, squeeze=False)
@@ -45,13 +36,13 @@ def draw_axes(trials, chosen, ranges, model, file):
         name = dimension["name"]
         places = places_of(axis, dimension, trials)
         scatter(axis, trials, places(trials[name]), model)
-        mark(axis, places(chosen[name]), chosen)
+        mark(axis, places(selected[name]), selected)
         axis.set_xlabel(name.replace("_", " "))
     for axis in axes[:, 0]:
         axis.set_ylabel("val AUC")
     extended = any(dimension["extended_low"] > 0 or dimension["extended_high"] > 0 for dimension in ranges)
     legend(drawing, axes.flat[0], [Patch(**ADDED, label="added to the range")] if extended else [])
-    save(drawing, file)
+    return drawing
 
 
 def places_of(axis, dimension, trials):
@@ -121,9 +112,9 @@ def scatter(axis, trials, places, model):
         )
 
 
-def mark(axis, places, chosen):
+def mark(axis, places, selected):
     """A ring around the trial whose configuration was selected."""
-    axis.scatter(places, chosen["val_auc"], s=48, facecolors="none", edgecolors="black", label="selected")
+    axis.scatter(places, selected["val_auc"], s=48, facecolors="none", edgecolors="black", label="selected")
 
 
 def legend(drawing, axis, further=()):
@@ -133,24 +124,24 @@ def legend(drawing, axis, further=()):
     drawing.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2, handletextpad=0.3)
 
 
-def draw_progress(trials, chosen, model, file):
+def draw_progress(trials, selected, model):
     """Val AUC of each trial and the best so far; lines where a round ends."""
     drawing, axis = figure(COLUMN, 1.75)
     finished = trials[trials["status"] == "finished"]
     so_far = finished.set_index("trial")["val_auc"].cummax().reindex(trials["trial"]).ffill()
     axis.step(so_far.index, so_far, where="post", color="black", linewidth=0.9, label="best so far")
     scatter(axis, trials, trials["trial"], model)
-    mark(axis, chosen["trial"], chosen)
+    mark(axis, selected["trial"], selected)
     for last in trials.groupby("round")["trial"].max().iloc[:-1]:
         axis.axvline(last + 0.5, color="0.7", linewidth=0.6, linestyle="--", zorder=0)
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_xlabel("trial")
     axis.set_ylabel("val AUC")
     legend(drawing, axis)
-    save(drawing, file)
+    return drawing
 
 
-def draw_importance(table, model, file):
+def draw_importance(table, model):
     """The importance of each hyperparameter, mean and middle 90 % of resamples, the most important on top."""
     drawing, axis = figure(COLUMN, 0.6 + 0.2 * len(table))
     table = table.sort_values("importance")
@@ -165,8 +156,8 @@ def draw_importance(table, model, file):
         axis.set_title("not estimated: too few finished trials")
     else:
         axis.set_title(f"out-of-bag $R^2$ of the forest: {table['oob_r2'].iloc[0]:.2f}")
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(tune)
+    run(draw)

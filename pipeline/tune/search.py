@@ -3,16 +3,14 @@
 Proposing, gathering and selecting; the training is that of pipeline.tune.trials.
 
 Reads   the starting hyperparameters and the space from the configuration; the results of trials and candidates.
-Writes  tables/tune/MODEL_roundROUND.csv (the proposals of a round);
-        tables/tune/MODEL.csv (all trials), MODEL_importance.csv, results/tune/MODEL_candidates.csv;
-        tables/tune/MODEL_selection.csv, MODEL_best.csv (the selected configuration), MODEL_ranges.csv.
+Returns the proposals of a round; all trials, the importance of each hyperparameter and the candidates; the selection
+        among these, the selected configuration, and where in the searched ranges it lies.
 
 A dimension of the space is {scale, range, bounds}. Its scale gives each value a position: linear the value itself, log
 its decimal logarithm, list and choice its place in the list.
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,11 +19,11 @@ from pipeline.command import InputError, log, run
 
 LISTED = ("list", "choice")
 RESAMPLES = 200  # of the trials, over which the importance is averaged
-FEWEST = 8  # finished trials, below which an importance would say nothing
+MIN_TRIALS = 8  # finished trials, below which an importance would say nothing
 
 
-def propose(model: str, round: int, results: list[Path], settings: dict, proposals: Path):
-    """Write down the trials of a round before any of them runs, from the seed and the results of earlier rounds alone.
+def propose(model: str, round: int, results: list[pd.DataFrame], settings: dict):
+    """The trials of a round, fixed before any of them runs, from the seed and the results of earlier rounds alone.
 
     The points are those of a scrambled Sobol sequence, which is prefix-stable: the first trials of a round are the
     same however many follow.
@@ -36,11 +34,11 @@ def propose(model: str, round: int, results: list[Path], settings: dict, proposa
     for name, value in settings[model]["hyperparameters"].items():
         trials[name] = value
     points = sobol(count, len(space), [settings["seed"], round])
-    places = regions(space, read(results), round, count)
+    places = regions(space, concatenate(results), round, count)
     for (name, dimension), column in zip(space.items(), points.T, strict=True):
         along = [position_along(parts[name], point) for parts, point in zip(places, column, strict=True)]
         trials[name] = [value_at(dimension, position) for position in along]
-    write(trials, proposals)
+    return {"proposals": trials}
 
 
 def sobol(count, dimensions, seed):
@@ -69,12 +67,12 @@ def ranges(space, results, round):
     """
     spaces = [space]
     for last in range(1, round):
-        best = ranked(results[results["round"] <= last]).head(4)
-        spaces.append({name: extended(dimension, best[name]) for name, dimension in spaces[-1].items()})
+        best = rank(results[results["round"] <= last]).head(4)
+        spaces.append({name: extend(dimension, best[name]) for name, dimension in spaces[-1].items()})
     return spaces
 
 
-def extended(dimension, best):
+def extend(dimension, best):
     """The dimension with its range as the best four values ask for it, within the bounds.
 
     A step is half of the current width on the dimension's scale, or the next value of the list.
@@ -108,7 +106,7 @@ def edge(dimension, value):
     return "low" if place < low + margin else "high" if place >= high - margin else ""
 
 
-def extendable(dimension, side):
+def is_extendable(dimension, side):
     """Whether the hard bound lies beyond that side of the range."""
     end = {"low": 0, "high": -1}
     return side != "" and dimension["range"][end[side]] != dimension["bounds"][end[side]]
@@ -122,16 +120,16 @@ def regions(space, results, round, count):
     a corner where all are new at once would tell little of each.
     """
     spaces = ranges(space, results, round)
-    best = ranked(results).head(1).to_dict("records")
+    best = rank(results).head(1).to_dict("records")
     if not best:
         return [{name: [interval(dimension)] for name, dimension in space.items()}] * count
     *_, before, now = spaces
     around = {name: [window(dimension, best[0][name])] for name, dimension in now.items()}
-    gained = [{name: parts} for name, dimension in now.items() if (parts := added(before[name], dimension))]
+    gained = [{name: parts} for name, dimension in now.items() if (parts := extensions(before[name], dimension))]
     return [around | (gained[trial % len(gained)] if gained else {}) for trial in range(count)]
 
 
-def added(before, now):
+def extensions(before, now):
     """The intervals by which the range of a dimension has grown: none, one or two."""
     (low, high), (new_low, new_high) = interval(before), interval(now)
     return [(start, end) for start, end in ((new_low, low), (high, new_high)) if start < end]
@@ -159,7 +157,7 @@ def interval(dimension):
 def position(dimension, value):
     """The position of a value on its dimension's scale."""
     if dimension["scale"] in LISTED:
-        return listed(dimension).index(value)
+        return levels(dimension).index(value)
     return math.log10(value) if dimension["scale"] == "log" else value
 
 
@@ -177,42 +175,33 @@ def position_along(parts, point):
 def value_at(dimension, position):
     """The value of a hyperparameter at a position: a listed one, or a number within the bounds."""
     if dimension["scale"] in LISTED:
-        return listed(dimension)[int(position)]
+        return levels(dimension)[int(position)]
     value = 10**position if dimension["scale"] == "log" else position
     low, high = dimension["bounds"]
     # Rounded to 4 digits, which the tables hold: what they show is what was tried.
     return min(max(float(f"{value:.4g}"), low), high)
 
 
-def listed(dimension):
+def levels(dimension):
     """All values that a listed dimension can ever take, in order."""
     return dimension["range" if dimension["scale"] == "choice" else "bounds"]
 
 
-def ranked(trials):
+def rank(trials):
     """The finished trials, the greatest val AUC first; of equal ones, the lower trial number."""
     finished = trials[trials["status"] == "finished"]
     return finished.sort_values(["val_auc", "trial"], ascending=[False, True])
 
 
-def gather(
-    model: str,
-    results: list[Path],
-    costs: list[Path],
-    settings: dict,
-    table: Path,
-    cost: Path,
-    importance: Path,
-    candidates: Path,
-):
+def gather(model: str, results: list[pd.DataFrame], costs: list[pd.DataFrame], settings: dict):
     """All trials in one table, how much each hyperparameter matters, and the configurations to be confirmed.
 
     Raises:
         InputError: every trial diverged, or fewer configurations than candidates finished.
     """
     hyperparameters, count = list(settings[model]["hyperparameters"]), settings["tune"]["candidates"]
-    gathered = read(results).sort_values("trial")
-    best = ranked(gathered).drop_duplicates(hyperparameters).head(count)
+    gathered = concatenate(results).sort_values("trial")
+    best = rank(gathered).drop_duplicates(hyperparameters).head(count)
     if best.empty:
         raise InputError(
             f"{model}: all {len(gathered)} trials diverged, none can be selected; "
@@ -223,12 +212,14 @@ def gather(
             f"{model}: of {len(gathered)} trials, {len(best)} with different configurations finished, "
             f"fewer than tune.candidates: {count}; lower it, or raise tune.trials"
         )
-    write(gathered.astype({"best_epoch": "Int64"}), table)
-    write(pd.concat(map(pd.read_csv, costs)).sort_values("trial"), cost)
-    space = settings["tune"]["space"][model]
-    write(importance_of(space, gathered[gathered["status"] == "finished"], settings["seed"]), importance)
     best.insert(0, "candidate", range(1, count + 1))
-    write(best[["candidate", "trial", *hyperparameters]], candidates)
+    finished, space = gathered[gathered["status"] == "finished"], settings["tune"]["space"][model]
+    return {
+        "table": gathered.astype({"best_epoch": "Int64"}),
+        "cost": pd.concat(costs).sort_values("trial"),
+        "importance": importance_of(space, finished, settings["seed"]),
+        "candidates": best[["candidate", "trial", *hyperparameters]],
+    }
 
 
 def importance_of(space, finished, seed):
@@ -251,7 +242,7 @@ def importance_of(space, finished, seed):
     # Trees split by order alone, so the positions need no common unit.
     points = np.array([[position(space[name], value) for value in finished[name]] for name in space]).T
     auc = finished["val_auc"].to_numpy()
-    if len(auc) < FEWEST or np.ptp(auc) == 0:
+    if len(auc) < MIN_TRIALS or np.ptp(auc) == 0:
         return table
     random, drops = np.random.default_rng(seed), []
     for resample in range(RESAMPLES):
@@ -273,16 +264,7 @@ def importance_of(space, finished, seed):
     return table
 
 
-def select(
-    model: str,
-    table: Path,
-    candidates: Path,
-    confirmed: list[Path],
-    settings: dict,
-    selection: Path,
-    best: Path,
-    searched: Path,
-):
+def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed: list[pd.DataFrame], settings: dict):
     """Select a candidate by the one-standard-error rule on its mean val AUC over the selection seeds.
 
     The score by which a trial became a candidate takes no part: as the greatest of many it is too good (the winner's
@@ -295,19 +277,21 @@ def select(
         InputError: every candidate has a diverged run.
     """
     hyperparameters = list(settings[model]["hyperparameters"])
-    scored = scores_of(pd.read_csv(candidates), pd.concat(map(pd.read_csv, confirmed)))
+    scored = scores_of(candidates, pd.concat(confirmed))
     if scored["val_auc"].isna().all():
         raise InputError(
             f"{model}: each of the {len(scored)} candidates diverged with one of the selection seeds; "
             f"lower tune.space.{model}.learning_rate.range"
         )
-    chosen = one_standard_error(scored)
-    write(chosen, selection)
-    winner = chosen[chosen["selected"]]
-    write(winner[["candidate", "trial", "val_auc", "val_auc_sd", *hyperparameters]], best)
-    (selected,) = winner.to_dict("records")
-    write(ranges_table(model, settings["tune"], pd.read_csv(table), selected), searched)
+    selection = one_standard_error(scored)
+    best = selection[selection["selected"]]
+    (selected,) = best.to_dict("records")
     log.info("%s: %s", model, selected)
+    return {
+        "selection": selection,
+        "best": best[["candidate", "trial", "val_auc", "val_auc_sd", *hyperparameters]],
+        "ranges": ranges_table(model, settings["tune"], table, selected),
+    }
 
 
 def scores_of(candidates, runs):
@@ -344,7 +328,7 @@ def ranges_table(model, tune, trials, selected):
     the bounds would allow more; key is what to change in the configuration if so. A choice has no ends.
     """
     spaces = ranges(tune["space"][model], trials, tune["rounds"])
-    (best,) = ranked(trials).head(1).to_dict("records")
+    (best,) = rank(trials).head(1).to_dict("records")
     rows = []
     for name, final in spaces[-1].items():
         row = {"name": name, "scale": final["scale"]}
@@ -355,7 +339,7 @@ def ranges_table(model, tune, trials, selected):
             for side, end in (("low", 0), ("high", -1)):
                 row[f"extended_{side}"] = len({values[end] for values in history}) - 1
         edges = [edge(final, values[name]) for values in (best, selected)]
-        more = [extendable(final, side) for side in edges]
+        more = [is_extendable(final, side) for side in edges]
         row |= {"best": best[name], "edge": edges[0], "extendable": more[0]}
         row |= {"selected": selected[name], "selected_edge": edges[1], "selected_extendable": more[1]}
         rows.append(row | {"key": f"tune.space.{model}.{name}.range" if any(more) else ""})
@@ -363,15 +347,10 @@ def ranges_table(model, tune, trials, selected):
     return pd.DataFrame(rows, dtype=object)
 
 
-def read(results):
+def concatenate(results):
     """The trials of all jobs in one table; without any, an empty one."""
     empty = pd.DataFrame(columns=["trial", "round", "status", "val_auc"])
-    return pd.concat(map(pd.read_csv, results), ignore_index=True) if results else empty
-
-
-def write(table, file):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(file, index=False)
+    return pd.concat(results, ignore_index=True) if results else empty
 
 
 if __name__ == "__main__":

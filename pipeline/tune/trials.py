@@ -2,108 +2,89 @@
 
 A module of its own, so that an edit of what is proposed or selected trains nothing again that it need not.
 
-Reads   tables/tune/MODEL_roundROUND.csv or results/tune/MODEL_candidates.csv; examples of train and val.
-Writes  results/tune/MODEL_ROUND_FIRST-LAST.csv (a row a trial), MODEL_candidateCANDIDATE.csv (a row a seed), its
-        history and its networks, MODEL_candidateCANDIDATE_seedSEED.keras; seconds in tables with `cost` in their names.
+Reads   the proposals of a round, or the candidates; examples of train and val.
+Returns a row a trial; or the networks of a candidate, and a row and a history a seed; the seconds that each run took.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.command import log, run
-from pipeline.images import inputs
+from pipeline.command import Backup, log, run
+from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
 
 
 def trials(
     model: str,
-    proposals: Path,
+    proposals: pd.DataFrame,
     first: int,
     last: int,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
+    train: Examples,
+    val: Examples,
     settings: dict,
-    backups: Path,
-    results: Path,
-    cost: Path,
+    backups: Backup,
 ):
-    """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val."""
+    """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val.
+
+    Eight parameters: the inputs, wildcards and parameters of the rule.
+    """
     runtime.start(settings["compute"])
-    examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
-    epochs = settings["tune"]["epochs"]
-    rows, seconds, kept = [], [], []
-    for trial in pd.read_csv(proposals).query("@first <= trial <= @last").to_dict("records"):
+    rows, seconds = [], []
+    for trial in proposals.query("@first <= trial <= @last").to_dict("records"):
         log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
-        kept.append(backups / f"{model}_trial{trial['trial']}.npz")
+        backup = backups / f"trial{trial['trial']}.npz"
+        options = {"seed": trial["seed"], "epochs": settings["tune"]["epochs"], "backup": backup, "train_curve": False}
         # The network is not kept: the next run frees its memory.
-        row = fit(model, trial, *examples, settings, trial["seed"], epochs, kept[-1], train_curve=False)[1]
+        row = fit(model, trial, train, val, settings, **options)[1]
         rows.append(trial | row)
-        took = {"model": model, "part": "search", "trial": trial["trial"]}
-        seconds.append(took | {"seconds": seconds_of(kept[-1])})
-    pd.DataFrame(rows).to_csv(results, index=False)
-    pd.DataFrame(seconds).to_csv(cost, index=False)
-    for file in kept:
-        file.unlink()
+        seconds.append({"model": model, "part": "search", "trial": trial["trial"], "seconds": seconds_of(backup)})
+    return {"results": pd.DataFrame(rows), "cost": pd.DataFrame(seconds)}
 
 
 def confirm(
     model: str,
-    candidates: Path,
+    candidates: pd.DataFrame,
     candidate: int,
-    train: Path,
-    val: Path,
-    train_index: Path,
-    val_index: Path,
+    train: Examples,
+    val: Examples,
     settings: dict,
-    backups: Path,
-    models: list[Path],
-    results: Path,
-    history: Path,
-    cost: Path,
+    backups: Backup,
 ):
-    """Train the configuration of a candidate on train anew, once with each selection seed."""
+    """Train the configuration of a candidate on train anew, once with each selection seed.
+
+    Seven parameters: the inputs, wildcards and parameters of the rule.
+    """
     runtime.start(settings["compute"])
-    examples = inputs.Examples.read(train, train_index), inputs.Examples.read(val, val_index)
-    (chosen,) = pd.read_csv(candidates).query("candidate == @candidate").to_dict("records")
-    epochs = settings["training"]["epochs"]
-    rows, histories, seconds, kept = [], [], [], []
-    for seed, file in zip(settings["training"]["selection_seeds"], models, strict=True):
+    (hyperparameters,) = candidates.query("candidate == @candidate").to_dict("records")
+    networks, rows, histories, seconds = [], [], [], []
+    for seed in settings["training"]["selection_seeds"]:
         which = {"candidate": candidate, "seed": seed}
         log.info("candidate %d, seed %d", candidate, seed)
-        kept.append(backups / f"{model}_candidate{candidate}_seed{seed}.npz")
-        network, row, curve = fit(model, chosen, *examples, settings, seed, epochs, kept[-1])
-        fitting.save(network, file)
+        backup = backups / f"seed{seed}.npz"
+        options = {"seed": seed, "epochs": settings["training"]["epochs"], "backup": backup}
+        network, row, history = fit(model, hyperparameters, train, val, settings, **options)
+        networks.append(network)
         rows.append(which | row)
-        histories.append(curve.assign(**which)[[*which, *curve]])
-        took = {"model": model, "part": "confirmation", **which}
-        seconds.append(took | {"seconds": seconds_of(kept[-1])})
-    pd.DataFrame(rows).to_csv(results, index=False)
-    pd.concat(histories).to_csv(history, index=False)
-    pd.DataFrame(seconds).to_csv(cost, index=False)
-    for file in kept:
-        file.unlink()
+        histories.append(history.assign(**which)[[*which, *history]])
+        seconds.append({"model": model, "part": "confirmation", **which, "seconds": seconds_of(backup)})
+    return {
+        "models": networks,
+        "results": pd.DataFrame(rows),
+        "history": pd.concat(histories),
+        "cost": pd.DataFrame(seconds),
+    }
 
 
-def fit(model, hyperparameters, train, val, settings, seed, epochs, backup, train_curve=True):
-    """A network fitted on train with early stopping on val loss, what its row says, and its history."""
+def fit(model, hyperparameters, train, val, settings, **options):
+    """A network fitted on train with early stopping on val loss, what its row says, and its history.
+
+    Args:
+        **options: further ones of `fitting.run`.
+    """
     module = fitting.module_of(model)
-    network, history = fitting.run(
-        module,
-        hyperparameters,
-        train,
-        settings,
-        seed=seed,
-        epochs=epochs,
-        val=val,
-        patience=settings["training"]["patience"],
-        backup=backup,
-        train_curve=train_curve,
-    )
+    options |= {"val": val, "patience": settings["training"]["patience"]}
+    network, history = fitting.run(module, hyperparameters, train, settings, **options)
     scores = fitting.scores(network, train, val, module, settings)
     return network, {"parameters": network.count_params()} | outcome(history, scores), history
 

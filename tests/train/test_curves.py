@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from pipeline.train.curves import gap_row, smoothness_row, train_curves
+from pipeline.train.curves import gap_row, measure, smoothness_row
 
 
 def history(train, val):
@@ -47,13 +47,10 @@ def test_the_gap_is_that_at_the_lowest_val_loss_and_at_the_end():
     assert (row["turning_epoch"], row["gap_at_turn"], row["gap_at_end"]) == pytest.approx((1, -0.1, -0.1))
 
 
-def test_tables_have_a_row_a_split_and_a_row_a_run(tmp_path):
-    files = [tmp_path / name for name in ("initial.csv", "heldout.csv", "smoothness.csv", "gap.csv")]
-    history([0.7, 0.5, 0.4], [0.7, 0.9, 0.6]).to_csv(files[0], index=False)
+def test_tables_have_a_row_a_split_and_a_row_a_run():
+    initial = history([0.7, 0.5, 0.4], [0.7, 0.9, 0.6])
     seeds = {5: history([0.6, 0.3], [0.6, 0.4]), 6: history([0.6, 0.3, 0.2], [0.6, 0.7, 0.8])}
-    pd.concat([rows.assign(seed=seed) for seed, rows in seeds.items()]).to_csv(files[1], index=False)
-    train_curves(*files)
-    smoothness, gap = pd.read_csv(files[2]), pd.read_csv(files[3])
+    smoothness, gap = measure(initial, pd.concat([rows.assign(seed=seed) for seed, rows in seeds.items()])).values()
     assert dict(zip(smoothness["split"], smoothness["verdict"], strict=True)) == {"train": "smooth", "val": "uneven"}
     assert gap["run"].tolist() == ["initial", "selected", "selected"]
     assert math.isnan(gap["seed"][0]) and gap["seed"].tolist()[1:] == [5, 6]

@@ -105,7 +105,7 @@ def test_another_process_gives_the_same_bits_and_shows_on_a_terminal_how_far_it_
     script = """if True:
         from pipeline.command import run
         from tests.train.test_runs import fingerprint
-        run(fingerprint, arguments=["fingerprint"])
+        run(fingerprint, arguments=[])
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ours, terminal = pty.openpty()
@@ -165,9 +165,9 @@ def test_whole_transfer_is_head_of_pooled_backbone(backbone, whole):
     assert network.input_shape == (None, SIZE, SIZE, 1) and network.output_shape == (None, 1)
 
 
-def test_whole_transfer_is_flat_and_frozen_but_for_the_head(whole, tmp_path):
+def test_whole_transfer_is_flat_and_frozen_but_for_the_head(whole):
     network, head, _ = whole
-    reloaded = fitting.save(network, tmp_path / "transfer.keras")
+    reloaded = fitting.reload(network)
     film = examples("baseline", 1, seed=0).values[..., None]
     for model in (network, reloaded):
         assert not any(isinstance(layer, keras.Model) for layer in model.layers)
@@ -452,26 +452,23 @@ def test_a_run_of_a_study_that_diverged_is_refused():
 # Saving
 
 
-def test_saved_and_reloaded_is_the_same_model(whole, tmp_path):
+def test_saved_and_reloaded_is_the_same_model(whole):
     network, head, _ = whole
-    files = [tmp_path / "folder" / "first.keras", tmp_path / "second.keras"]
-    reloaded = [fitting.save(network, file) for file in files]
-    row = fitting.describe(network, reloaded[0], epochs=7).iloc[0]
+    reloaded = fitting.reload(network)
+    row = fitting.describe(network, reloaded, epochs=7).iloc[0]
     assert row["reloaded_identical"] and row["epochs"] == 7
     counts = [sum(weight.size for weight in weights) for weights in (network.get_weights(), head.get_weights())]
     assert (row["trainable_parameters"], row["frozen_parameters"]) == (counts[1], counts[0] - counts[1])
 
-    hashes = {fitting.weights_sha256(model) for model in [network, *reloaded]}
-    assert hashes == {row["weights_sha256"]} == {Path(f"{file}.sha256").read_text().strip() for file in files}
+    assert {fitting.weights_sha256(model) for model in (network, reloaded)} == {row["weights_sha256"]}
 
-    logit = reloaded[1].get_layer("logit")
-    logit.bias.assign_add([1e-3])
-    assert fitting.weights_sha256(reloaded[1]) not in hashes
-    assert not fitting.describe(network, reloaded[1], epochs=7)["reloaded_identical"].item()
+    reloaded.get_layer("logit").bias.assign_add([1e-3])
+    assert fitting.weights_sha256(reloaded) != row["weights_sha256"]
+    assert not fitting.describe(network, reloaded, epochs=7)["reloaded_identical"].item()
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_layer_table_is_that_of_the_summary(model, whole, tmp_path):
+def test_layer_table_is_that_of_the_summary(model, whole):
     if model == "transfer":
         network = whole[0]
     else:
@@ -483,7 +480,7 @@ def test_layer_table_is_that_of_the_summary(model, whole, tmp_path):
     assert table["parameters"].sum() == int(totals["Total"].replace(",", ""))
     assert table["trainable_parameters"].sum() == int(totals["Trainable"].replace(",", ""))
     # In the reloaded network every layer has one output; the head's layers had been called before.
-    reloaded = fitting.save(network, tmp_path / "network.keras")
+    reloaded = fitting.reload(network)
     outputs = keras.Model(reloaded.input, [layer.output for layer in reloaded.layers])(np.zeros((1, SIZE, SIZE, 1)))
     for row, layer, output in zip(table.to_dict("records"), reloaded.layers, outputs, strict=True):
         assert (row["layer"], row["type"]) == (layer.name, type(layer).__name__)
@@ -494,49 +491,35 @@ def test_layer_table_is_that_of_the_summary(model, whole, tmp_path):
 # The stage
 
 
-def written(folder, data):
-    """The caches and indexes of splits, as the stage's options name them."""
-    for split, part in data.items():
-        np.save(folder / f"{split}.npy", part.values)
-        labels = np.where(part.labels == 1, "covid", "normal")
-        pd.DataFrame({"file": part.files, "label": labels}).to_csv(folder / f"{split}.csv", index=False)
-    values = {split: folder / f"{split}.npy" for split in data}
-    return values | {f"{split}_index": folder / f"{split}.csv" for split in data}
-
-
 def settings_of(model, **training):
     return SETTINGS | {"training": training, model: {"hyperparameters": hyperparameters(model)}}
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_initial_run_takes_all_epochs_and_leaves_no_backup(model, tmp_path):
-    given = written(tmp_path, {"train": examples(model, 30, seed=0), "val": examples(model, 12, seed=1)})
-    outputs = {"backup": tmp_path / "backups" / "initial.npz", "history": tmp_path / "initial.csv"}
-    stage.initial(model=model, **given, start=[], settings=settings_of(model, epochs=3, patience=1), **outputs)
-    history = pd.read_csv(outputs["history"])
+def test_the_initial_run_takes_all_epochs(model, tmp_path):
+    data = {"train": examples(model, 30, seed=0), "val": examples(model, 12, seed=1)}
+    given = {"start": None, "settings": settings_of(model, epochs=3, patience=1), "backup": tmp_path / "initial.npz"}
+    history = stage.initial(model=model, **data, **given)["history"]
     assert history["epoch"].tolist() == [1, 2, 3] and {"train_loss", "val_loss"} <= set(history)
-    assert not outputs["backup"].exists()
 
 
 def test_the_transfer_model_starts_from_what_the_search_found_for_the_baseline(tmp_path):
     """Where both have the hyperparameter: its history is that of a run with these values."""
     data = {"train": examples("transfer", 30, seed=0), "val": examples("transfer", 12, seed=1)}
-    given = written(tmp_path, data)
     found = {"learning_rate": 0.02, "dropout": 0.1, "batch_size": 10, "dense_units": 6, "optimizer": "sgd"}
-    pd.DataFrame([hyperparameters("baseline") | found | {"candidate": 1}]).to_csv(tmp_path / "best.csv", index=False)
-    outputs = {"backup": tmp_path / "initial.npz", "history": tmp_path / "initial.csv"}
-    settings = settings_of("transfer", epochs=2, patience=1)
-    stage.initial(model="transfer", **given, start=[tmp_path / "best.csv"], settings=settings, **outputs)
+    start = pd.DataFrame([hyperparameters("baseline") | found | {"candidate": 1}])
+    given = {"start": start, "settings": settings_of("transfer", epochs=2, patience=1), "backup": tmp_path / "run.npz"}
+    history = stage.initial(model="transfer", **data, **given)["history"]
     seed, val = SETTINGS["seed"], {"val": data["val"]}
     _, expected = fitted("transfer", seed, train=data["train"], options=val, **found)
-    assert pd.read_csv(outputs["history"]).to_numpy() == pytest.approx(expected.to_numpy())
+    assert history.to_numpy() == pytest.approx(expected.to_numpy())
     _, otherwise = fitted("transfer", seed, train=data["train"], options=val)
     assert expected["val_loss"].to_numpy() != pytest.approx(otherwise["val_loss"].to_numpy())
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, backbone, tmp_path):
-    """The saved models give the table's val logits on the images."""
+    """They give the table's val logits on the images."""
     films = examples("baseline", 12, seed=1)
     module, val, backbones = fitting.module_of(model), films, []
     if model == "transfer":
@@ -549,85 +532,66 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
     }
     for place, file in enumerate(networks.values()):
         keras.utils.set_random_seed(place)
-        fitting.save(module.build(hyperparameters(model), val.values), file)
-    tables = {name: tmp_path / f"{name}.csv" for name in ("runs", "history", "predictions")}
-    for candidate, rows in runs.groupby("candidate"):
-        rows.assign(val_auc=candidate / 10).to_csv(tmp_path / f"{candidate}.csv", index=False)
-        pd.concat([rows.assign(epoch=1), rows.assign(epoch=2)]).to_csv(
-            tmp_path / f"{candidate}_epochs.csv", index=False
-        )
-    pd.DataFrame([hyperparameters(model) | {"candidate": 2}]).to_csv(tmp_path / "best.csv", index=False)
-    models = [tmp_path / "heldout" / f"{seed}.keras" for seed in (5, 6)]
-    stage.heldout(
+        module.build(hyperparameters(model), val.values).save(file)
+    confirmed = [rows.assign(val_auc=candidate / 10) for candidate, rows in runs.groupby("candidate")]
+    made = stage.heldout(
         model=model,
-        **written(tmp_path, {"val": val}),
-        best=tmp_path / "best.csv",
+        val=val,
+        best=pd.DataFrame([hyperparameters(model) | {"candidate": 2}]),
         networks=list(networks.values()),
-        confirmed=[tmp_path / "1.csv", tmp_path / "2.csv"],
-        histories=[tmp_path / "1_epochs.csv", tmp_path / "2_epochs.csv"],
+        confirmed=confirmed,
+        histories=[pd.concat([rows.assign(epoch=1), rows.assign(epoch=2)]) for rows in confirmed],
         backbone=backbones,
         settings=settings_of(model, selection_seeds=[5, 6]),
-        models=models,
-        **tables,
     )
-    confirmed, history, predictions = map(pd.read_csv, tables.values())
-    assert confirmed["seed"].tolist() == [5, 6] and (confirmed["val_auc"] == 0.2).all()
-    assert history["seed"].tolist() == [5, 6, 5, 6] and history["epoch"].tolist() == [1, 1, 2, 2]
-    assert "candidate" not in {*confirmed, *history}
+    assert made["runs"]["seed"].tolist() == [5, 6] and (made["runs"]["val_auc"] == 0.2).all()
+    assert made["history"]["seed"].tolist() == [5, 6, 5, 6] and made["history"]["epoch"].tolist() == [1, 1, 2, 2]
+    assert "candidate" not in {*made["runs"], *made["history"]}
+    predictions = made["predictions"]
     assert predictions["seed"].tolist() == [5] * 12 + [6] * 12
-    for file, (seed, rows) in zip(models, predictions.groupby("seed"), strict=True):
+    for heldout, (seed, rows) in zip(made["models"], predictions.groupby("seed"), strict=True):
         assert rows["file"].tolist() == films.files.tolist()
         assert np.array_equal(rows["label"] == "covid", films.labels == 1)
-        heldout, confirmed = keras.models.load_model(file), keras.models.load_model(networks[2, seed])
-        weights = heldout.get_weights()[-len(confirmed.get_weights()) :]
-        assert all(map(np.array_equal, weights, confirmed.get_weights()))
+        confirming = keras.models.load_model(networks[2, seed])
+        weights = heldout.get_weights()[-len(confirming.get_weights()) :]
+        assert all(map(np.array_equal, weights, confirming.get_weights()))
         logits = outputs(heldout, inputs_of("baseline", films))
         assert rows["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-5)
 
 
-def final(model, folder, data, best_epochs, **changed):
-    """The stage's final run in `folder`, which then holds `final.keras`; its tables, by what they are called."""
-    best = hyperparameters(model, **changed) | {"candidate": 2}
-    pd.DataFrame([best]).to_csv(folder / "best.csv", index=False)
-    pd.DataFrame({"best_epoch": best_epochs}).to_csv(folder / "runs.csv", index=False)
-    tables = {name: folder / f"{name}.csv" for name in ("history", "summary", "layers", "cost")}
-    stage.final(
+def final(model, data, best_epochs, backup, **changed):
+    """What the final run returns."""
+    return stage.final(
         model=model,
-        **written(folder, data),
-        best=folder / "best.csv",
-        runs=folder / "runs.csv",
+        **data,
+        best=pd.DataFrame([hyperparameters(model, **changed) | {"candidate": 2}]),
+        runs=pd.DataFrame({"best_epoch": best_epochs}),
         backbone=[],
         settings=SETTINGS,
-        backup=folder / "backups" / "final.npz",
-        model_file=folder / "final.keras",
-        **tables,
+        backup=backup,
     )
-    return tables
 
 
 def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
     """The median of their best epochs, rounded up; and the normalisation of train alone, though val is fitted too."""
     data = {"train": examples("baseline", 30, seed=0), "val": examples("baseline", 12, seed=1)}
     data["val"] = Examples(data["val"].values // 4, data["val"].labels, data["val"].files)
-    tables = final("baseline", tmp_path, data, [9, 1, 3, 2])
-    history, summary, layers, cost = map(pd.read_csv, tables.values())
+    made = final("baseline", data, [9, 1, 3, 2], tmp_path / "final.npz")
+    network, history, summary, cost = (made[name] for name in ("model", "history", "summary", "cost"))
     assert cost["part"].tolist() == ["final run", "prediction"] and (cost["seconds"] > 0).all()
     assert len(history) == 3 == summary["epochs"].item() and not any(name.startswith("val") for name in history)
-    network = keras.models.load_model(tmp_path / "final.keras")
     assert summary["weights_sha256"].item() == fitting.weights_sha256(network) and summary["reloaded_identical"].item()
-    assert layers["trainable_parameters"].sum() == summary["trainable_parameters"].item()
+    assert made["layers"]["trainable_parameters"].sum() == summary["trainable_parameters"].item()
     layer = network.get_layer("normalisation")
     assert layer(data["train"].values.astype(np.float32)).numpy().mean() == pytest.approx(0, abs=1e-4)
-    assert not (tmp_path / "backups" / "final.npz").exists()
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_final_run_that_diverged_is_refused_and_writes_nothing(tmp_path):
+def test_a_final_run_that_diverged_is_refused(tmp_path):
     """What it would give must not look at test."""
     data = {"train": examples("transfer", 30, seed=0), "val": examples("transfer", 12, seed=1)}
     with pytest.raises(InputError, match=r"transfer: the final run diverged.*1e\+30.*tune.space.transfer.learn"):
-        final("transfer", tmp_path, data, [3], learning_rate=1e30)
-    assert not any((tmp_path / name).exists() for name in ("history.csv", "summary.csv", "final.keras"))
+        final("transfer", data, [3], tmp_path / "final.npz", learning_rate=1e30)
 
 
 def test_a_cpu_without_bfloat16_computes_in_float32_and_says_so_once(tmp_path, monkeypatch, caplog):

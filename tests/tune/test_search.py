@@ -11,7 +11,7 @@ import yaml
 from pipeline.command import InputError
 from pipeline.tune.search import (
     edge,
-    extended,
+    extend,
     gather,
     importance_of,
     propose,
@@ -45,55 +45,39 @@ def settings(trials=16, seed=7, space=SPACE, rounds=3, candidates=1):
 
 def results_of(proposals, score):
     """What the trials of a round give where `score`, of a trial, stands in for training; None: it diverges."""
-    table = pd.read_csv(proposals)
-    scores = [score(trial) for trial in table.to_dict("records")]
+    scores = [score(trial) for trial in proposals.to_dict("records")]
     status = ["diverged" if value is None else "finished" for value in scores]
-    return table.assign(parameters=1000, status=status, best_epoch=4, val_auc=pd.Series(scores, dtype=float))
+    return proposals.assign(parameters=1000, status=status, best_epoch=4, val_auc=pd.Series(scores, dtype=float))
 
 
 class Search:
-    """All rounds of a search in `folder`, in which `score` stands in for training."""
+    """All rounds of a search, in which `score` stands in for training; their proposals and results."""
 
-    def __init__(self, folder, score, **changes):
-        self.folder, self.settings, self.files = folder, settings(**changes), []
+    def __init__(self, score, **changes):
+        self.settings, self.proposals, self.results = settings(**changes), [], []
         for round in range(1, self.settings["tune"]["rounds"] + 1):
-            proposals = folder / f"round{round}.csv"
-            propose("transfer", round, self.files, self.settings, proposals)
-            self.files.append(folder / f"results{round}.csv")
-            results_of(proposals, score).to_csv(self.files[-1], index=False)
-            results_of(proposals, score)[["trial"]].assign(seconds=1.5).to_csv(self._cost(self.files[-1]), index=False)
+            self.proposals.append(propose("transfer", round, self.results, self.settings)["proposals"])
+            self.results.append(results_of(self.proposals[-1], score))
 
     @property
     def trials(self):
-        return pd.concat(map(pd.read_csv, self.files), ignore_index=True)
+        return pd.concat(self.results, ignore_index=True)
 
     @property
     def final(self):
         return ranges(self.settings["tune"]["space"]["transfer"], self.trials, self.settings["tune"]["rounds"])[-1]
 
     def gather(self):
-        """(all trials, cost, importance, candidates), read back."""
-        outputs = [self.folder / "tables" / f"{name}.csv" for name in ("all", "cost", "importance", "candidates")]
-        gather("transfer", self.files, [self._cost(file) for file in self.files], self.settings, *outputs)
-        return list(map(pd.read_csv, outputs))
+        costs = [results[["trial"]].assign(seconds=1.5) for results in self.results]
+        return gather("transfer", self.results, costs, self.settings)
 
     def select(self, runs, best_epochs=(4, 7, 9, 4, 7, 9, 4, 7, 9)):
-        """(selection, best, ranges), read back; `runs`: rows (candidate, parameters, val AUC or None: diverged)."""
-        self.gather()
+        """`runs`: rows (candidate, parameters, val AUC or None: diverged)."""
         runs = pd.DataFrame(runs, columns=["candidate", "parameters", "val_auc"])
         runs = runs.assign(status=np.where(runs["val_auc"].isna(), "diverged", "finished"), best_epoch=best_epochs)
-        files = []
-        for candidate, rows in runs.groupby("candidate"):
-            files.append(self.folder / f"candidate{candidate}.csv")
-            rows.to_csv(files[-1], index=False)
-        inputs = [self.folder / "tables" / f"{name}.csv" for name in ("all", "candidates")]
-        outputs = [self.folder / "tables" / f"{name}.csv" for name in ("selection", "best", "ranges")]
-        select("transfer", *inputs, files, self.settings, *outputs)
-        return list(map(pd.read_csv, outputs))
-
-    @staticmethod
-    def _cost(file):
-        return file.with_name(f"{file.stem}_cost.csv")
+        confirmed = [rows for _, rows in runs.groupby("candidate")]
+        gathered = self.gather()
+        return select("transfer", gathered["table"], gathered["candidates"], confirmed, self.settings)
 
 
 def peak(**places):
@@ -113,9 +97,8 @@ def peak(**places):
 CENTRE = {"learning_rate": 0.0017, "dropout": 0.35, "batch_size": 32}
 
 
-def proposed(folder, round=1, results=(), **changes):
-    propose("transfer", round, list(results), settings(**changes), folder / "new" / "proposals.csv")
-    return pd.read_csv(folder / "new" / "proposals.csv")
+def proposed(round=1, results=(), **changes):
+    return propose("transfer", round, list(results), settings(**changes))["proposals"]
 
 
 # Proposing
@@ -154,8 +137,8 @@ def test_value_at(dimension, position, expected):
     assert value_at(dimension, position) == expected
 
 
-def test_first_round_covers_the_ranges(tmp_path):
-    trials = proposed(tmp_path, trials=32, space=SPACE | {"optimizer": OPTIMIZER})
+def test_first_round_covers_the_ranges():
+    trials = proposed(trials=32, space=SPACE | {"optimizer": OPTIMIZER})
     for name in ("learning_rate", "dropout"):
         low, high = SPACE[name]["range"]
         assert trials[name].between(low, high).all() and trials[name].is_unique
@@ -166,29 +149,27 @@ def test_first_round_covers_the_ranges(tmp_path):
     assert trials["optimizer"].value_counts().to_dict() == {"sgd": 16, "adam": 16}
     assert (trials["l2"] == HYPERPARAMETERS["l2"]).all()
     assert trials["trial"].tolist() == list(range(1, 33)) and trials["seed"].tolist() == list(range(8, 40))
-    # A batch size is counted, so it must come back from the table as a whole number.
+    # A batch size is counted.
     assert trials["batch_size"].dtype == int
 
 
-def test_more_trials_leave_the_first_of_a_round_as_they_are(tmp_path):
-    pd.testing.assert_frame_equal(proposed(tmp_path, trials=5), proposed(tmp_path, trials=40).head(5))
+def test_more_trials_leave_the_first_of_a_round_as_they_are():
+    pd.testing.assert_frame_equal(proposed(trials=5), proposed(trials=40).head(5))
 
 
-def test_proposals_depend_on_the_seed_and_earlier_results_alone(tmp_path):
-    search = Search(tmp_path, peak(**CENTRE | {"dropout": 0.7}), trials=8, rounds=3)
-    expected = (tmp_path / "round3.csv").read_bytes()
-    search.trials.query("round < 3").sample(frac=1, random_state=4).to_csv(tmp_path / "shuffled.csv", index=False)
-    for results in (search.files[:2], search.files[1::-1], [tmp_path / "shuffled.csv"]):
+def test_proposals_depend_on_the_seed_and_earlier_results_alone():
+    search = Search(peak(**CENTRE | {"dropout": 0.7}), trials=8, rounds=3)
+    before = search.results[:2]
+    for results in (before, before[::-1], [pd.concat(before).sample(frac=1, random_state=4)]):
         np.random.seed(len(results))
-        propose("transfer", 3, results, search.settings, tmp_path / "again.csv")
-        assert (tmp_path / "again.csv").read_bytes() == expected
-    assert not proposed(tmp_path, 3, search.files[:2], trials=8, seed=8)["dropout"].equals(
-        pd.read_csv(tmp_path / "round3.csv")["dropout"]
-    )
+        pd.testing.assert_frame_equal(
+            propose("transfer", 3, results, search.settings)["proposals"], search.proposals[2]
+        )
+    assert not proposed(3, before, trials=8, seed=8)["dropout"].equals(search.proposals[2]["dropout"])
 
 
-def test_trials_are_numbered_over_all_rounds(tmp_path):
-    trials = Search(tmp_path, peak(**CENTRE), trials=3, rounds=3).trials
+def test_trials_are_numbered_over_all_rounds():
+    trials = Search(peak(**CENTRE), trials=3, rounds=3).trials
     assert trials["trial"].tolist() == list(range(1, 10))
     assert trials["round"].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert trials["seed"].is_unique
@@ -196,12 +177,11 @@ def test_trials_are_numbered_over_all_rounds(tmp_path):
 
 @pytest.mark.parametrize("overlay", sorted(file.name for file in CONFIG.glob("*.yaml")))
 @pytest.mark.parametrize("model", ["baseline", "transfer"])
-def test_the_configuration_can_be_proposed(model, overlay, tmp_path):
+def test_the_configuration_can_be_proposed(model, overlay):
     with open(CONFIG / "config.yaml") as file, open(CONFIG / overlay) as over:
         config = yaml.safe_load(file)
         config["tune"] |= yaml.safe_load(over)["tune"]
-    propose(model, 1, [], config, tmp_path / "proposals.csv")
-    trials = pd.read_csv(tmp_path / "proposals.csv")
+    trials = propose(model, 1, [], config)["proposals"]
     assert len(trials) == config["tune"]["trials"]
     assert list(trials) == ["trial", "round", "seed", *config[model]["hyperparameters"]]
 
@@ -242,24 +222,24 @@ def test_edge(name, value, side):
     ],
 )
 def test_extension_asks_for_the_best_or_two_of_the_best_four(best, expected):
-    assert extended(SPACE["dropout"], best)["range"] == expected
+    assert extend(SPACE["dropout"], best)["range"] == expected
 
 
 def test_extension_is_half_of_the_width_on_the_log_scale():
     dimension = {"scale": "log", "range": [0.001, 0.1], "bounds": [0.00001, 10]}
-    assert extended(dimension, [0.09])["range"] == [0.001, 1]
-    assert extended(dimension, [0.0011])["range"] == [0.0001, 0.1]
+    assert extend(dimension, [0.09])["range"] == [0.001, 1]
+    assert extend(dimension, [0.0011])["range"] == [0.0001, 0.1]
 
 
 def test_list_is_extended_by_its_next_value():
-    once = extended(SPACE["batch_size"], [64])
+    once = extend(SPACE["batch_size"], [64])
     assert once["range"] == [16, 32, 64, 128]
-    assert extended(once, [128])["range"] == [16, 32, 64, 128]
-    assert extended(once, [16, 128, 128])["range"] == [8, 16, 32, 64, 128]
+    assert extend(once, [128])["range"] == [16, 32, 64, 128]
+    assert extend(once, [16, 128, 128])["range"] == [8, 16, 32, 64, 128]
 
 
 def test_a_choice_is_never_extended():
-    assert extended(OPTIMIZER, ["sgd", "sgd", "sgd", "sgd"]) == OPTIMIZER
+    assert extend(OPTIMIZER, ["sgd", "sgd", "sgd", "sgd"]) == OPTIMIZER
 
 
 @pytest.mark.parametrize(
@@ -277,8 +257,8 @@ def test_window(name, value, expected):
     assert window(SPACE[name], value) == pytest.approx(expected)
 
 
-def test_points_lie_in_the_new_part_of_what_was_extended_and_around_the_best_elsewhere(tmp_path):
-    search = Search(tmp_path, peak(learning_rate=0.05), trials=16, rounds=2)
+def test_points_lie_in_the_new_part_of_what_was_extended_and_around_the_best_elsewhere():
+    search = Search(peak(learning_rate=0.05), trials=16, rounds=2)
     first, second = (rows for _, rows in search.trials.groupby("round"))
     best = first.sort_values("val_auc").iloc[-1]
     new = second["learning_rate"].between(0.01, 0.05773)  # half of 1.52 decades beyond 0.01
@@ -305,31 +285,31 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("name", "optimum"), OUTSIDE)
-def test_optimum_outside_of_the_range_is_reached(name, optimum, tmp_path):
-    search = Search(tmp_path, peak(**{name: optimum}), trials=8, rounds=3)
+def test_optimum_outside_of_the_range_is_reached(name, optimum):
+    search = Search(peak(**{name: optimum}), trials=8, rounds=3)
     assert search.final[name]["range"][0] <= optimum <= search.final[name]["range"][-1]
     best = search.trials["val_auc"].max()
     assert best > search.trials.query("round == 1")["val_auc"].max() and best == pytest.approx(0.95, abs=0.001)
 
 
 @pytest.mark.parametrize("name", CENTRE)
-def test_optimum_inside_the_range_extends_nothing(name, tmp_path):
-    search = Search(tmp_path, peak(**{name: CENTRE[name]}), trials=16, rounds=4)
+def test_optimum_inside_the_range_extends_nothing(name):
+    search = Search(peak(**{name: CENTRE[name]}), trials=16, rounds=4)
     assert search.final[name] == SPACE[name]
     if name != "batch_size":  # all three lie beside the best
         means = search.trials.groupby("round")["val_auc"].mean()
         assert (means[2:] > means[1]).all(), "later rounds look where the first was best"
 
 
-def test_diverged_trials_attract_no_round(tmp_path):
+def test_diverged_trials_attract_no_round():
     def score(trial):
         return None if trial["dropout"] > 0.5 else peak(**CENTRE)(trial)
 
-    assert Search(tmp_path, score, trials=16, rounds=3).final["dropout"] == SPACE["dropout"]
+    assert Search(score, trials=16, rounds=3).final["dropout"] == SPACE["dropout"]
 
 
-def test_ranges_are_sampled_anew_where_all_trials_diverged(tmp_path):
-    search = Search(tmp_path, lambda trial: None, trials=16, rounds=2)
+def test_ranges_are_sampled_anew_where_all_trials_diverged():
+    search = Search(lambda trial: None, trials=16, rounds=2)
     first, second = (rows for _, rows in search.trials.groupby("round"))
     assert search.final == SPACE
     assert (second["dropout"] < 0.35).sum() == 8, "the whole range"
@@ -364,16 +344,16 @@ def test_outcome_of_a_diverged_run(where, loss):
 # Gathering
 
 
-def test_candidates_are_the_best_different_configurations(tmp_path):
+def test_candidates_are_the_best_different_configurations():
     """Lists alone, so that configurations recur: the best of each is a candidate, once."""
     space = {"batch_size": SPACE["batch_size"]}
-    search = Search(tmp_path, peak(batch_size=32), trials=7, rounds=1, space=space, candidates=3)
-    table, cost, _, candidates = search.gather()
+    search = Search(peak(batch_size=32), trials=7, rounds=1, space=space, candidates=3)
+    table, cost, _, candidates = search.gather().values()
     assert table["trial"].tolist() == cost["trial"].tolist() == list(range(1, 8))
     assert candidates["candidate"].tolist() == [1, 2, 3]
     assert candidates["batch_size"].tolist()[0] == 32
     assert set(candidates["batch_size"]) == {16, 32, 64}
-    assert candidates.loc[0, "trial"] == table[table["batch_size"] == 32]["trial"].min(), "of a tie, the lower number"
+    assert candidates["trial"].iloc[0] == table[table["batch_size"] == 32]["trial"].min(), "of a tie, the lower number"
 
 
 @pytest.mark.parametrize(
@@ -387,18 +367,17 @@ def test_candidates_are_the_best_different_configurations(tmp_path):
     ],
     ids=["none finished", "one finished"],
 )
-def test_gather_says_that_too_few_trials_finished(score, told, tmp_path):
-    search = Search(tmp_path, score, trials=2, rounds=2, candidates=2)
+def test_gather_says_that_too_few_trials_finished(score, told):
+    search = Search(score, trials=2, rounds=2, candidates=2)
     with pytest.raises(InputError, match=told):
         search.gather()
-    assert not (tmp_path / "tables" / "candidates.csv").exists()
 
 
 # Importance
 
 
-def test_importance_finds_the_one_dimension_that_matters(tmp_path):
-    search = Search(tmp_path, peak(learning_rate=0.0017), trials=24, rounds=1)
+def test_importance_finds_the_one_dimension_that_matters():
+    search = Search(peak(learning_rate=0.0017), trials=24, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1).set_index("hyperparameter")
     assert list(table.index) == list(SPACE)
     assert table["importance"].idxmax() == "learning_rate"
@@ -408,15 +387,15 @@ def test_importance_finds_the_one_dimension_that_matters(tmp_path):
     pd.testing.assert_frame_equal(importance_of(SPACE, search.trials, seed=1).set_index("hyperparameter"), table)
 
 
-def test_importance_of_noise_says_that_it_means_nothing(tmp_path):
+def test_importance_of_noise_says_that_it_means_nothing():
     noise = np.random.default_rng(3)
-    search = Search(tmp_path, lambda trial: noise.normal(0.9, 0.01), trials=24, rounds=1)
+    search = Search(lambda trial: noise.normal(0.9, 0.01), trials=24, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1)
     assert (table["oob_r2"] < 0.1).all() and (table["p5"] < 0).all()
 
 
-def test_importance_of_few_trials_is_not_estimated(tmp_path):
-    search = Search(tmp_path, peak(**CENTRE), trials=7, rounds=1)
+def test_importance_of_few_trials_is_not_estimated():
+    search = Search(peak(**CENTRE), trials=7, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1)
     assert table["hyperparameter"].tolist() == list(SPACE)
     assert table[["importance", "p5", "p95", "oob_r2"]].isna().all(axis=None)
@@ -426,8 +405,8 @@ def test_importance_of_few_trials_is_not_estimated(tmp_path):
 
 
 @pytest.fixture
-def search(tmp_path):
-    return Search(tmp_path, peak(**CENTRE), trials=3, rounds=2, candidates=3)
+def search():
+    return Search(peak(**CENTRE), trials=3, rounds=2, candidates=3)
 
 
 def runs(first, second, third, parameters=(300, 200, 100)):
@@ -451,25 +430,25 @@ def runs(first, second, third, parameters=(300, 200, 100)):
     ],
 )
 def test_select_follows_the_one_standard_error_rule(rows, winner, within, search):
-    selection, best, _ = search.select(rows)
+    selection, best, _ = search.select(rows).values()
     assert selection.loc[selection["selected"], "candidate"].tolist() == best["candidate"].tolist() == [winner]
     assert set(selection.loc[selection["within_one_se"], "candidate"]) == within
     # The one row holds the hyperparameters of the trial, as training reads them.
-    trial = search.trials.set_index("trial").loc[best.loc[0, "trial"]]
-    assert best.loc[0, list(HYPERPARAMETERS)].to_dict() == trial[list(HYPERPARAMETERS)].to_dict()
+    trial = search.trials.set_index("trial").loc[best["trial"].item()]
+    assert best[list(HYPERPARAMETERS)].iloc[0].to_dict() == trial[list(HYPERPARAMETERS)].to_dict()
     assert best["batch_size"].dtype == int
 
 
 def test_selection_among_equal_sizes_takes_fewer_epochs(search):
     rows = runs(0.92, 0.919, 0.918, parameters=(100, 100, 100))
-    selection, _, _ = search.select(rows, best_epochs=[8, 8, 9, 4, 5, 9, 2, 6, 7])
+    selection, _, _ = search.select(rows, best_epochs=[8, 8, 9, 4, 5, 9, 2, 6, 7]).values()
     assert selection["median_best_epoch"].tolist() == [8, 5, 6]
     assert selection.loc[selection["selected"], "candidate"].tolist() == [2]
 
 
 def test_the_nominating_score_takes_no_part(search):
     """The trials of the candidates scored about 0.95; what counts and what is told is what their runs gave."""
-    selection, best, _ = search.select(runs(0.70, 0.80, 0.75))
+    selection, best, _ = search.select(runs(0.70, 0.80, 0.75)).values()
     assert best["val_auc"].tolist() == [pytest.approx(0.80)]
     assert best["val_auc_sd"].tolist() == [pytest.approx(0.01)]
     assert selection["val_auc_se"].tolist() == pytest.approx([0.01 / math.sqrt(3)] * 3)
@@ -479,7 +458,7 @@ def test_the_nominating_score_takes_no_part(search):
 def test_a_candidate_is_out_if_one_of_its_runs_diverged(search):
     rows = runs(0.99, 0.80, 0.75)
     rows[1] = (1, 300, None)
-    selection, best, _ = search.select(rows)
+    selection, best, _ = search.select(rows).values()
     assert best["candidate"].tolist() == [2]
     assert selection["status"].tolist() == ["diverged", "finished", "finished"]
     assert math.isnan(selection.loc[0, "val_auc"])
@@ -493,21 +472,21 @@ def test_select_says_that_every_candidate_diverged(search):
 # The table of ranges
 
 
-def test_ranges_of_a_search_that_stayed_inside(tmp_path):
+def test_ranges_of_a_search_that_stayed_inside():
     space = {"dropout": SPACE["dropout"]}
-    search = Search(tmp_path, peak(dropout=0.35), trials=7, rounds=1, candidates=3, space=space)
-    _, _, table = search.select(runs(0.92, 0.90, 0.90))
+    search = Search(peak(dropout=0.35), trials=7, rounds=1, candidates=3, space=space)
+    table = search.select(runs(0.92, 0.90, 0.90))["ranges"]
     (row,) = table.to_dict("records")
     assert (row["low"], row["high"], row["final_low"], row["final_high"]) == (0.1, 0.6, 0.1, 0.6)
     assert not (row["extended_low"] or row["extended_high"] or row["extendable"] or row["selected_extendable"])
-    assert table[["edge", "selected_edge", "key"]].isna().all(axis=None)
+    assert (table[["edge", "selected_edge", "key"]] == "").all(axis=None)
 
 
 @pytest.mark.parametrize(("name", "extensions"), [("learning_rate", 2), ("dropout", 1), ("batch_size", 1)])
-def test_extension_stops_at_the_bounds_and_says_so(name, extensions, tmp_path):
+def test_extension_stops_at_the_bounds_and_says_so(name, extensions):
     """The response rises beyond all bounds: in the end there is nothing more that could be extended."""
     far = {"learning_rate": 1, "dropout": 1, "batch_size": 512}
-    search = Search(tmp_path, peak(**{name: far[name]}), trials=6, rounds=5, candidates=3, space={name: SPACE[name]})
+    search = Search(peak(**{name: far[name]}), trials=6, rounds=5, candidates=3, space={name: SPACE[name]})
     bounds = SPACE[name]["bounds"]
     assert search.trials[name].between(bounds[0], bounds[-1]).all()
     (row,) = ranges_table("transfer", search.settings["tune"], search.trials, HYPERPARAMETERS).to_dict("records")
@@ -515,9 +494,9 @@ def test_extension_stops_at_the_bounds_and_says_so(name, extensions, tmp_path):
     assert (row["edge"], row["extendable"], row["key"]) == ("high", False, "")
 
 
-def test_ranges_name_the_key_of_what_could_be_extended(tmp_path):
+def test_ranges_name_the_key_of_what_could_be_extended():
     """One round, so that nothing was extended: the best batch size is the last of the list, which could go on."""
-    search = Search(tmp_path, peak(batch_size=128), trials=8, rounds=1)
+    search = Search(peak(batch_size=128), trials=8, rounds=1)
     selected = HYPERPARAMETERS | {"dropout": 0.11}
     table = ranges_table("transfer", search.settings["tune"], search.trials, selected).set_index("name")
     assert table.loc["batch_size", ["best", "edge", "extendable", "selected_edge"]].tolist() == [64, "high", True, ""]
@@ -526,7 +505,7 @@ def test_ranges_name_the_key_of_what_could_be_extended(tmp_path):
     assert table.loc["dropout", "key"] == "tune.space.transfer.dropout.range"
 
 
-def test_a_choice_has_no_ends(tmp_path):
-    search = Search(tmp_path, peak(**CENTRE), trials=4, rounds=2, space={"optimizer": OPTIMIZER})
+def test_a_choice_has_no_ends():
+    search = Search(peak(**CENTRE), trials=4, rounds=2, space={"optimizer": OPTIMIZER})
     (row,) = ranges_table("transfer", search.settings["tune"], search.trials, HYPERPARAMETERS).to_dict("records")
     assert (row["selected"], row["selected_edge"], row["key"]) == ("adam", "", "") and "low" not in row

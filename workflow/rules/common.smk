@@ -100,7 +100,7 @@ def examples(split):
 
     def of_job(wildcards):
         stage = {"baseline": "data", "transfer": "features"}[wildcards.model]
-        return tracked(f"results/{stage}/{split}.npy")
+        return with_index(f"results/{stage}/{split}.npy", split)
 
     return of_job
 

@@ -11,7 +11,7 @@ localrules:
 
 
 rule tune_propose:
-    """The trials of a round, from the results of the rounds before, written down before any of them runs."""
+    """The trials of a round, proposed from the results of the rounds before."""
     input:
         results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, int(wildcards.round) - 1)],
     output:
@@ -24,21 +24,20 @@ rule tune_propose:
         round=r"\d+",
     priority: 2
     params:
+        files=files,
         settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune.search propose --model {wildcards.model} --round {wildcards.round} "
-        "--results {input.results} --settings {params.settings:q} --proposals {output.proposals} --log {log}"
+        "python -m pipeline.tune.search propose --model {wildcards.model} --round {wildcards.round} {params.files} "
+        "--settings {params.settings:q} --log {log}"
 
 
 rule tune_trials:
-    """Some trials of a round: each trains on train with early stopping and is scored on val."""
+    """Trials of a round: train on train with early stopping, score on val."""
     input:
         proposals="tables/tune/{model}_round{round}.csv",
         train=examples("train"),
         val=examples("val"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
     output:
         results="results/tune/{model}_{round}_{first}-{last}.csv",
         cost="results/tune/{model}_{round}_{first}-{last}_cost.csv",
@@ -51,13 +50,13 @@ rule tune_trials:
     priority: 2
     threads: config["compute"]["threads"]
     params:
+        files=files,
+        backups="results/backups/tune/{model}_{round}_{first}-{last}",
         settings=chosen("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune.trials"),
     shell:
-        "python -m pipeline.tune.trials trials --model {wildcards.model} --proposals {input.proposals} "
-        "--first {wildcards.first} --last {wildcards.last} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--backups results/backups/tune --results {output.results} --cost {output.cost} --log {log}"
+        "python -m pipeline.tune.trials trials --model {wildcards.model} --first {wildcards.first} --last {wildcards.last} "
+        "{params.files} --settings {params.settings:q} --backups {params.backups} --log {log}"
 
 
 rule tune:
@@ -76,25 +75,22 @@ rule tune:
         "results/benchmarks/tune_{model}.tsv"
     priority: 2
     params:
+        files=files,
         settings=chosen("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune.search gather --model {wildcards.model} --results {input.results} --costs {input.costs} "
-        "--settings {params.settings:q} --table {output.table} --cost {output.cost} "
-        "--importance {output.importance} --candidates {output.candidates} --log {log}"
+        "python -m pipeline.tune.search gather --model {wildcards.model} {params.files} --settings {params.settings:q} "
+        "--log {log}"
 
 
 rule tune_confirm:
-    """A candidate's configuration on train alone, with early stopping, once with each selection seed."""
+    """A candidate retrained on train with early stopping, once with each selection seed."""
     input:
         candidates="results/tune/{model}_candidates.csv",
         train=examples("train"),
         val=examples("val"),
-        train_index="tables/data/index_train.csv",
-        val_index="tables/data/index_val.csv",
     output:
-        models=TUNE_MODELS,
-        digests=[f"{model}.sha256" for model in TUNE_MODELS],
+        models=digested(TUNE_MODELS),
         results="results/tune/{model}_candidate{candidate}.csv",
         history="results/tune/{model}_candidate{candidate}_history.csv",
         cost="results/tune/{model}_candidate{candidate}_cost.csv",
@@ -107,18 +103,17 @@ rule tune_confirm:
     priority: 2
     threads: config["compute"]["threads"]
     params:
+        files=files,
+        backups="results/backups/tune/{model}_candidate{candidate}",
         settings=chosen("seed", "compute", "training", "augmentation"),
         code=code_of_model("pipeline.tune.trials"),
     shell:
-        "python -m pipeline.tune.trials confirm --model {wildcards.model} --candidates {input.candidates} "
-        "--candidate {wildcards.candidate} --train {input.train[0]} --val {input.val[0]} "
-        "--train-index {input.train_index} --val-index {input.val_index} --settings {params.settings:q} "
-        "--backups results/backups/tune --models {output.models} --results {output.results} "
-        "--history {output.history} --cost {output.cost} --log {log}"
+        "python -m pipeline.tune.trials confirm --model {wildcards.model} --candidate {wildcards.candidate} {params.files} "
+        "--settings {params.settings:q} --backups {params.backups} --log {log}"
 
 
 rule tune_select:
-    """The configuration that is selected among the candidates, and where in the searched ranges it lies."""
+    """The selected configuration, by the one-standard-error rule, and where in the searched ranges it lies."""
     input:
         table="tables/tune/{model}.csv",
         candidates="results/tune/{model}_candidates.csv",
@@ -133,16 +128,16 @@ rule tune_select:
         "results/benchmarks/tune_select_{model}.tsv"
     priority: 2
     params:
+        files=files,
         settings=chosen("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
-        "python -m pipeline.tune.search select --model {wildcards.model} --table {input.table} "
-        "--candidates {input.candidates} --confirmed {input.confirmed} --settings {params.settings:q} "
-        "--selection {output.selection} --best {output.best} --searched {output.ranges} --log {log}"
+        "python -m pipeline.tune.search select --model {wildcards.model} {params.files} --settings {params.settings:q} "
+        "--log {log}"
 
 
 rule tune_figures:
-    """Val AUC against each hyperparameter and against the number of trials; what matters how much."""
+    """Figures of the search: val AUC against each hyperparameter and against the trial; importances."""
     input:
         table="tables/tune/{model}.csv",
         best="tables/tune/{model}_best.csv",
@@ -157,8 +152,7 @@ rule tune_figures:
     benchmark:
         "results/benchmarks/tune_figures_{model}.tsv"
     params:
+        files=files,
         code=code_of("pipeline.tune.figures"),
     shell:
-        "python -m pipeline.tune.figures tune --model {wildcards.model} --table {input.table} --best {input.best} "
-        "--ranges {input.ranges} --importance {input.importance} --axes-figure {output.axes} "
-        "--progress-figure {output.progress} --importance-figure {output.importance} --log {log}"
+        "python -m pipeline.tune.figures --model {wildcards.model} {params.files} --log {log}"
