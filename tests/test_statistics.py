@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import binom, binomtest, entropy, norm
 from sklearn import metrics as reference
 
-from pipeline.statistics import curves, intervals, metrics, tests, verdicts
+from pipeline.statistics import classification, curves, intervals, metrics, tests
 
 
 def sample(seed, ties, n=80):
@@ -43,26 +43,27 @@ def test_auc_of_scores_that_are_not_finite(bad):
 @SAMPLES
 @pytest.mark.parametrize("threshold", [-1.4, 0.0, 2.2])
 def test_verdict_metrics(labels, logits, threshold):
-    said = logits >= threshold
+    predicted = logits >= threshold
     ours = metrics.scores(labels, logits, threshold)
-    assert ours["accuracy"] == pytest.approx(reference.accuracy_score(labels, said))
-    assert ours["sensitivity"] == pytest.approx(reference.recall_score(labels, said))
-    assert ours["specificity"] == pytest.approx(reference.recall_score(labels, said, pos_label=0))
-    counts = verdicts.counts(labels, said)
-    assert counts == tuple(reference.confusion_matrix(labels, said).ravel()[[3, 1, 2, 0]])
-    assert verdicts.balanced_accuracy(*counts) == pytest.approx(reference.balanced_accuracy_score(labels, said))
-    assert verdicts.f1(*counts) == pytest.approx(reference.f1_score(labels, said))
-    assert verdicts.matthews(*counts) == pytest.approx(reference.matthews_corrcoef(labels, said))
+    assert ours["accuracy"] == pytest.approx(reference.accuracy_score(labels, predicted))
+    assert ours["sensitivity"] == pytest.approx(reference.recall_score(labels, predicted))
+    assert ours["specificity"] == pytest.approx(reference.recall_score(labels, predicted, pos_label=0))
+    counts = classification.counts(labels, predicted)
+    assert counts == tuple(reference.confusion_matrix(labels, predicted).ravel()[[3, 1, 2, 0]])
+    balanced = reference.balanced_accuracy_score(labels, predicted)
+    assert classification.balanced_accuracy(*counts) == pytest.approx(balanced)
+    assert classification.f1(*counts) == pytest.approx(reference.f1_score(labels, predicted))
+    assert classification.matthews(*counts) == pytest.approx(reference.matthews_corrcoef(labels, predicted))
 
 
 @pytest.mark.parametrize("counts", [(0, 0, 24, 56), (24, 56, 0, 0)])
-def test_matthews_where_all_verdicts_are_the_same(counts):
-    assert verdicts.matthews(*counts) == 0
+def test_matthews_where_all_predictions_are_the_same(counts):
+    assert classification.matthews(*counts) == 0
 
 
 def test_matthews_of_many_images():
     """The product under the root passes 2**63 from some 70,000 images on."""
-    assert verdicts.matthews(100_000, 0, 0, 100_000) == pytest.approx(1)
+    assert classification.matthews(100_000, 0, 0, 100_000) == pytest.approx(1)
 
 
 @SAMPLES
@@ -99,32 +100,32 @@ def test_refitted_loss_of_logits_that_tell_nothing():
 
 
 def youden(labels, logits, threshold):
-    said = logits >= threshold
-    return said[labels == 1].mean() + (~said)[labels == 0].mean() - 1
+    predicted = logits >= threshold
+    return predicted[labels == 1].mean() + (~predicted)[labels == 0].mean() - 1
 
 
 @SAMPLES
 def test_operating_threshold_is_the_best_of_all(labels, logits):
     every = np.concatenate([logits, [-np.inf, np.inf]])
     best = max(youden(labels, logits, threshold) for threshold in every)
-    assert youden(labels, logits, verdicts.operating_threshold(labels, logits)) == pytest.approx(best)
+    assert youden(labels, logits, classification.operating_threshold(labels, logits)) == pytest.approx(best)
 
 
 def test_operating_threshold_lies_midway():
     labels, logits = np.array([1.0, 0, 1, 0]), np.array([3.0, -2, 1, -1])
-    assert verdicts.operating_threshold(labels, logits) == 0
+    assert classification.operating_threshold(labels, logits) == 0
 
 
 def test_operating_threshold_tells_large_logits_apart():
     """Where the probabilities of all of them are 1."""
     labels, logits = np.array([0.0, 0, 1, 1]), np.array([50.0, 60, 80, 90])
-    assert verdicts.operating_threshold(labels, logits) == 70
+    assert classification.operating_threshold(labels, logits) == 70
 
 
 @pytest.mark.parametrize("logits", [[0.7, 0.7, 0.7, 0.7], [-3, -3, 5, 5]], ids=["all alike", "worse than chance"])
 def test_operating_threshold_without_a_good_one(logits):
     labels, logits = np.array([1.0, 1, 0, 0]), np.array(logits, float)
-    threshold = verdicts.operating_threshold(labels, logits)
+    threshold = classification.operating_threshold(labels, logits)
     assert np.isfinite(threshold) and youden(labels, logits, threshold) == 0
 
 
@@ -139,7 +140,7 @@ def test_wilson(successes, n, level):
     assert (low, high) == pytest.approx(tuple(expected), abs=1e-12) and 0 <= low < high <= 1
 
 
-METRICS = [verdicts.balanced_accuracy, verdicts.f1, verdicts.matthews]
+METRICS = [classification.balanced_accuracy, classification.f1, classification.matthews]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -156,7 +157,7 @@ def test_intervals_of_metrics_cover_near_perfection(metric, positives, negatives
         covered = 0
         for tp in range(positives - 8 if positives > 8 else 0, positives + 1):
             for tn in range(negatives - 12, negatives + 1):
-                low, high = verdicts.interval(metric, tp, negatives - tn, positives - tp, tn)
+                low, high = classification.interval(metric, tp, negatives - tn, positives - tp, tn)
                 weight = binom.pmf(tp, positives, sensitivity) * binom.pmf(tn, negatives, specificity)
                 covered += weight * (low <= truth <= high)
         assert covered > 0.925
@@ -165,14 +166,15 @@ def test_intervals_of_metrics_cover_near_perfection(metric, positives, negatives
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("counts", [(20, 0, 0, 60), (0, 0, 20, 60), (20, 60, 0, 0), (0, 60, 20, 0), (13, 4, 7, 56)])
 def test_intervals_of_metrics_keep_to_their_range(metric, counts):
-    low, high = verdicts.interval(metric, *counts)
-    assert (-1 if metric is verdicts.matthews else 0) <= low < high <= 1
+    low, high = classification.interval(metric, *counts)
+    assert (-1 if metric is classification.matthews else 0) <= low < high <= 1
     assert low <= metric(*counts) <= high
 
 
 def test_interval_of_the_balanced_accuracy_is_newcombes():
     """Half of the sum of two shares: square-and-add of the distances of Wilson's bounds."""
-    (low, high), share, other = verdicts.interval(verdicts.balanced_accuracy, 45, 12, 5, 88), 45 / 50, 88 / 100
+    low, high = classification.interval(classification.balanced_accuracy, 45, 12, 5, 88)
+    share, other = 45 / 50, 88 / 100
     (a, b), (c, d) = (binomtest(*part).proportion_ci(0.95, method="wilson") for part in ((45, 50), (88, 100)))
     value = (share + other) / 2
     assert low == pytest.approx(value - np.hypot(share - a, other - c) / 2)

@@ -19,7 +19,7 @@ from pipeline.command import log, run
 from pipeline.images import cache, inputs, markers, regions
 from pipeline.images.decode import resize
 from pipeline.models import fitting, runtime
-from pipeline.statistics import intervals, shortcuts, verdicts
+from pipeline.statistics import classification, intervals, shortcuts
 from pipeline.vocabulary import LABELS, MODELS
 
 EDITS = {
@@ -60,7 +60,7 @@ def audit_counterfactuals(
         network = keras.models.load_model(file)
         logits = {"original": fitting.logits(network, images)}
         logits |= {edit: fitting.logits(network, values) for edit, values in edited.items()}
-        threshold = verdicts.operating_threshold(labels, logits["original"])
+        threshold = classification.operating_threshold(labels, logits["original"])
         probabilities[model] = {edit: expit(values) for edit, values in logits.items()}
         for row in effects(labels, groups, logits, threshold, settings["seed"]):
             rows.append({"model": model, "name": names[row["edit"]], "region": region, **row})

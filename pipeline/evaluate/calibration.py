@@ -1,14 +1,12 @@
-"""evaluate_calibration: are the probabilities on test calibrated? It belongs to the stage evaluate.
+"""evaluate: are the probabilities on test calibrated?
 
 Class weights shift the logits of a model; this measures what that does to its probabilities, and whether a correction
-fitted to val logits of held-out models undoes it. No verdict depends on it.
+fitted to val logits of train-only models undoes it. No prediction depends on it.
 
-Reads   tables/evaluate/test_predictions.csv and corrections.csv.
-Writes  tables/evaluate/calibration.csv (one row a model, without and with the correction), reliability.csv (one row a
+Reads   the test predictions and the corrections.
+Returns the tables of calibration (one row per model, without and with the correction) and reliability (one row per
         bin).
 """
-
-from pathlib import Path
 
 import pandas as pd
 from scipy.special import expit
@@ -18,7 +16,7 @@ from pipeline.evaluate.thresholds import labels_and_logits
 from pipeline.statistics import calibration, intervals
 
 
-def evaluate_calibration(predictions: Path, corrections: Path, settings: dict, table: Path, bins: Path):
+def measure_calibration(predictions: pd.DataFrame, corrections: pd.DataFrame, settings: dict):
     """Calibration of each model's test probabilities, uncorrected and corrected.
 
     Columns of the table: model, corrected, temperature_alone, prevalence (that corrected probabilities hold for),
@@ -28,10 +26,9 @@ def evaluate_calibration(predictions: Path, corrections: Path, settings: dict, t
     probabilities); brier_change with its interval (Brier score corrected less uncorrected, a bootstrap of the images;
     empty where uncorrected).
     """
-    test = pd.read_csv(predictions)
     rows, reliabilities = [], []
-    for model, temperature, intercept, slope, prevalence in pd.read_csv(corrections).itertuples(index=False):
-        labels, logits = labels_and_logits(test[test["model"] == model])
+    for model, temperature, intercept, slope, prevalence in corrections.itertuples(index=False):
+        labels, logits = labels_and_logits(predictions[predictions["model"] == model])
         for corrected, (a, b) in {False: (0.0, 1.0), True: (intercept, slope)}.items():
             outputs = a + b * logits
             row = {"model": model, "corrected": corrected, "temperature_alone": temperature, "prevalence": prevalence}
@@ -41,8 +38,7 @@ def evaluate_calibration(predictions: Path, corrections: Path, settings: dict, t
                 rows[-1] |= columns_of_change(labels, logits, outputs, settings["seed"])
             of_bins = calibration.reliability(labels, outputs)
             reliabilities.append(of_bins.assign(model=model, corrected=corrected, bin=range(1, len(of_bins) + 1)))
-    pd.DataFrame(rows).to_csv(table, index=False)
-    pd.concat(reliabilities).to_csv(bins, index=False)
+    return {"table": pd.DataFrame(rows), "bins": pd.concat(reliabilities)}
 
 
 def columns_on_test(labels, logits, seed):
@@ -65,4 +61,4 @@ def columns_of_change(labels, logits, corrected, seed):
 
 
 if __name__ == "__main__":
-    run(evaluate_calibration)
+    run(measure_calibration)

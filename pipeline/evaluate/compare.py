@@ -1,11 +1,10 @@
-"""evaluate_compare: val against test, and the two models on the same test images. It belongs to the stage evaluate.
+"""evaluate: val against test, and the two models on the same test images.
 
-Reads   tables/evaluate/test_predictions.csv and thresholds.csv; val predictions of held-out models.
-Writes  tables/evaluate/val_test.csv (one row a model and metric), compare.csv (one row a metric).
+Reads   the test predictions and the thresholds; val predictions of train-only models.
+Returns the tables of both comparisons: val_test (one row per model and metric), compare (one row per metric).
 """
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,26 +17,20 @@ from pipeline.statistics import comparisons, intervals, metrics
 from pipeline.vocabulary import MODELS
 
 
-def evaluate_compare(predictions: Path, thresholds: Path, val_predictions: list[Path], val_test: Path, compare: Path):
-    """Both comparisons, from predictions alone.
-
-    Args:
-        val_predictions: a file a model, in the order of the vocabulary.
-    """
-    test = pd.read_csv(predictions)
-    of_model = {model: test[test["model"] == model] for model in MODELS}
-    chosen = pd.read_csv(thresholds).set_index("model")["logit"]
+def compare(predictions: pd.DataFrame, thresholds: pd.DataFrame, val_predictions: list[pd.DataFrame]):
+    """Both comparisons, from predictions alone; the val predictions are in the order of the vocabulary."""
+    of_model = {model: predictions[predictions["model"] == model] for model in MODELS}
+    limits = thresholds.set_index("model")["logit"]
     rows = [
         {"model": model, **row}
-        for model, file in zip(MODELS, val_predictions, strict=True)
-        for row in val_test_rows(pd.read_csv(file), of_model[model], chosen[model])
+        for model, val in zip(MODELS, val_predictions, strict=True)
+        for row in val_test_rows(val, of_model[model], limits[model])
     ]
-    pd.DataFrame(rows).to_csv(val_test, index=False)
-    pd.DataFrame(compare_rows(*of_model.values())).to_csv(compare, index=False)
+    return {"val_test": pd.DataFrame(rows), "compare": pd.DataFrame(compare_rows(*of_model.values()))}
 
 
 def val_test_rows(val, test, threshold):
-    """AUC, sensitivity and specificity of held-out models on val and of the final model on test: both, and their
+    """AUC, sensitivity and specificity of train-only models on val and of the final model on test: both, and their
     difference, test less val.
 
     The two sets of images are independent; a large difference means a fault. p is that of the test that the interval
@@ -81,7 +74,7 @@ def mean_auc(runs, level=intervals.LEVEL):
 
 
 def mean_share(runs, level=intervals.LEVEL, *, label, threshold):
-    """Mean over several models of the share of a class's images that they call so: value, interval as that of one.
+    """Mean recall of a class over several models: value, interval as that of one.
 
     Wilson's: what the models err in alike does not average out.
 
@@ -103,7 +96,7 @@ def compare_rows(baseline, transfer):
     right = [(table["predicted"] == table["label"]).to_numpy() for table in (baseline, transfer)]
     everything = np.ones(len(labels), bool)
     for metric, of in {"accuracy": everything, "sensitivity": labels == 1, "specificity": labels == 0}.items():
-        first, second = (verdicts[of] for verdicts in right)
+        first, second = (of_model[of] for of_model in right)
         difference, (low, high) = comparisons.paired_shares(first, second)
         row = {"metric": metric, "baseline": first.mean(), "transfer": second.mean(), "difference": difference}
         row |= {"ci_low": low, "ci_high": high, "p": comparisons.mcnemar(first, second), "n": int(of.sum())}
@@ -120,4 +113,4 @@ def auc_row(baseline, transfer):
 
 
 if __name__ == "__main__":
-    run(evaluate_compare)
+    run(compare)

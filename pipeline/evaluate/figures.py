@@ -1,44 +1,38 @@
 """Figures of the stage evaluate."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, plt, save, show_image
+from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, show_image
 from pipeline.vocabulary import LABELS, MODELS
 
 SAMPLES = 6  # columns of their figure: fewer samples are drawn no larger
 
 
-def evaluate(
-    predictions: Path,
-    thresholds: Path,
-    test_metrics: Path,
-    confusion: Path,
-    curve_table: Path,
-    reliability: Path,
-    samples: Path,
-    sample_images: Path,
-    confusion_figure: Path,
-    curves_figure: Path,
-    reliability_figure: Path,
-    scores_figure: Path,
-    samples_figure: Path,
+def draw(
+    predictions: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    metrics: pd.DataFrame,
+    confusion: pd.DataFrame,
+    curves: pd.DataFrame,
+    reliability: pd.DataFrame,
+    samples: pd.DataFrame,
+    sample_images: dict[str, np.ndarray],
 ):
-    """Draw confusion matrices, curves, reliability, scores by class, and samples with their verdicts."""
-    draw_confusion(pd.read_csv(confusion), confusion_figure)
-    draw_curves(pd.read_csv(curve_table), pd.read_csv(test_metrics), curves_figure)
-    draw_reliability(pd.read_csv(reliability), reliability_figure)
-    limits = pd.read_csv(thresholds).set_index("model")["logit"]
-    draw_scores(pd.read_csv(predictions), limits, scores_figure)
-    files = pd.read_csv(samples)["file"]
-    draw_samples(files, pd.read_csv(predictions), np.load(sample_images)["images"], samples_figure)
+    """Draw confusion matrices, curves, reliability, scores by class, and samples; a parameter per input of the rule."""
+    return {
+        "confusion": draw_confusion(confusion),
+        "curves": draw_curves(curves, metrics),
+        "reliability": draw_reliability(reliability),
+        "scores": draw_scores(predictions, thresholds.set_index("model")["logit"]),
+        "samples": draw_samples(samples["file"], predictions, sample_images["images"]),
+    }
 
 
-def draw_confusion(table, file):
-    """Counts, and shares of each row (label), a panel a model."""
+def draw_confusion(table):
+    """Counts, and shares of each row (label), a panel per model."""
     drawing, axes = figure(COLUMN, 1.6, 1, 2, sharey=True)
     for axis, model in zip(axes, MODELS, strict=True):
         rows = table[table["model"] == model]
@@ -61,10 +55,10 @@ def draw_confusion(table, file):
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)
     axes[0].set_ylabel("label")
-    save(drawing, file)
+    return drawing
 
 
-def draw_curves(table, test_metrics, file):
+def draw_curves(table, test_metrics):
     """ROC and precision-recall curves with their pointwise intervals and the operating points."""
     drawing, axes = figure(COLUMN, 1.95, 1, 2)
     values = test_metrics.set_index(["model", "metric"])["value"]
@@ -95,15 +89,15 @@ def draw_curves(table, test_metrics, file):
     axes[1].axhline(values[MODELS[0], "prevalence"], color="grey", linewidth=0.6, linestyle=":")
     axes[1].set(xlabel="sensitivity", ylabel="positive predictive value")
     axes[1].legend(title="average precision", loc="lower left", bbox_to_anchor=(0, 0.25))
-    handles = [plt.Line2D([], [], color=MODEL_COLOURS[model], label=MODEL_NAMES[model]) for model in MODELS]
+    handles = [Line2D([], [], color=MODEL_COLOURS[model], label=MODEL_NAMES[model]) for model in MODELS]
     operating = {"marker": "o", "ms": 3.5, "linestyle": "", "color": "white", "markeredgecolor": "black"}
-    handles.append(plt.Line2D([], [], **operating, markeredgewidth=0.5, label="operating point"))
+    handles.append(Line2D([], [], **operating, markeredgewidth=0.5, label="operating point"))
     drawing.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.2)
-    save(drawing, file)
+    return drawing
 
 
-def draw_reliability(table, file):
-    """Observed share of covid against mean probability, a panel a model, without and with the correction."""
+def draw_reliability(table):
+    """Observed share of covid against mean probability, a panel per model, without and with the correction."""
     drawing, axes = figure(COLUMN, 1.8, 1, 2, sharey=True)
     for axis, model in zip(axes, MODELS, strict=True):
         axis.plot([0, 1], [0, 1], color="grey", linewidth=0.6, linestyle=":")
@@ -123,10 +117,10 @@ def draw_reliability(table, file):
         axis.set_title(MODEL_NAMES[model])
         axis.legend(loc="lower right")
     axes[0].set_ylabel("share of covid")
-    save(drawing, file)
+    return drawing
 
 
-def draw_scores(predictions, thresholds, file):
+def draw_scores(predictions, thresholds):
     """Histograms of the logits of each class, with the operating threshold."""
     drawing, axes = figure(COLUMN, 1.7, 1, 2, sharey=True)
     for axis, model in zip(axes, MODELS, strict=True):
@@ -141,10 +135,10 @@ def draw_scores(predictions, thresholds, file):
     axes[0].set_ylabel("images")
     handles, names = axes[0].get_legend_handles_labels()
     drawing.legend(handles, names, loc="outside upper center", ncols=3)
-    save(drawing, file)
+    return drawing
 
 
-def draw_samples(files, predictions, images, file):
+def draw_samples(files, predictions, images):
     """Test images without normalisation, with their label, and the prediction and corrected probability of each model.
 
     The title of an image that a model misclassifies is in colour.
@@ -160,8 +154,8 @@ def draw_samples(files, predictions, images, file):
         lines = [f"{model}: {row['predicted']}, {row['probability']:.2f}" for model, row in of_models.items()]
         wrong = any(row["predicted"] != label for row in of_models.values())
         show_image(axis, image, "\n".join([f"label: {label}", *lines]), COLOURS["covid"] if wrong else "black")
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run(draw)

@@ -1,10 +1,9 @@
-"""predict_test: the one look at the test split for each final model. It belongs to the stage evaluate.
+"""evaluate: the one prediction of the test split by each final model.
 
-A module of its own, so that no edit of what is made of the predictions makes a new look necessary.
+A module of its own, so that no edit of what is made of the predictions makes a new look at test necessary.
 
-Reads   a final model; the cache of test.
-Writes  results/evaluate/MODEL_logits.csv, and one line in the ledger results/evaluate/ledger.csv, which no rule owns
-        and nothing deletes.
+Reads   a final model; images and index of test.
+Returns the logits, and appends one line to the ledger, which no rule owns and nothing deletes.
 """
 
 import fcntl
@@ -13,29 +12,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from pipeline.command import log, run
-from pipeline.images import cache
 from pipeline.models import fitting, runtime
+from pipeline.storage import DIGEST, weights_sha256
 
 
-def predict_test(
-    model: str, model_file: Path, test: Path, test_index: Path, settings: dict, ledger: Path, logits: Path
-):
-    """Predict on test with one final model, and record it."""
+def predict_test(network: Path, test: Path, index: pd.DataFrame, model: str, ledger: Path, settings: dict):
+    """Predict on test with one final model, and record it.
+
+    Args:
+        test: a .npy file, uint8 (images, height, width), beside which stands its digest.
+    """
     runtime.start(settings["compute"])
-    network = keras.models.load_model(model_file)
-    index = pd.read_csv(test_index)
-    outputs = fitting.logits(network, cache.read(test))
-    record(ledger, model, fitting.weights_sha256(network), Path(f"{test}.sha256").read_text().strip())
-    index[["file", "label"]].assign(model=model, logit=outputs).to_csv(logits, index=False)
+    loaded = keras.models.load_model(network)
+    outputs = fitting.logits(loaded, np.load(test, mmap_mode="r"))
+    record(ledger, model, weights_sha256(loaded), Path(f"{test}{DIGEST}").read_text().strip())
+    return {"logits": index[["file", "label"]].assign(model=model, logit=outputs)}
 
 
-def record(ledger, model, weights_sha256, data_sha256):
+def record(ledger, model, weights_digest, data_digest):
     """Append one line to the ledger: a look is a distinct pair of weights and test data."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    line = f"{datetime.now(UTC).isoformat(timespec='seconds')},{model},{weights_sha256},{data_sha256}\n"
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')},{model},{weights_digest},{data_digest}\n"
     with open(ledger, "a") as file:
         # Two models can be evaluated side by side; closing the file ends the lock.
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,37 +1,31 @@
-"""evaluate_thresholds: operating thresholds and corrections of probabilities, set before test is looked at. It belongs
-to the stage evaluate.
+"""evaluate: operating thresholds and corrections of probabilities, set before test is evaluated.
 
-Both come from outputs for val of held-out models, fitted on train alone; the prediction of test waits for them.
+Both come from val predictions of train-only models; the prediction of test waits for them.
 
-Reads   val predictions of held-out models; tables/tune/MODEL_best.csv.
-Writes  tables/evaluate/thresholds.csv and corrections.csv (one row a model).
+Reads   val predictions of train-only models, and the best configurations.
+Returns the tables of thresholds and corrections, one row per model.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.statistics import calibration, verdicts
+from pipeline.statistics import calibration, classification
 from pipeline.vocabulary import MODELS
 
 
-def evaluate_thresholds(val_predictions: list[Path], best: list[Path], thresholds: Path, corrections: Path):
-    """Set both for each model.
+def set_thresholds(val_predictions: list[pd.DataFrame], best: list[pd.DataFrame]):
+    """Set threshold and correction of each model; both lists are in the order of the vocabulary.
 
-    Args:
-        val_predictions, best: a file a model, in the order of the vocabulary.
+    Columns of the thresholds: model, those of `threshold_row`, source (the file of the val predictions).
     """
-    limits, fits = [], []
-    for model, file, configuration in zip(MODELS, val_predictions, best, strict=True):
-        table = pd.read_csv(file)
-        correction = correction_row(table, pd.read_csv(configuration)["loss"].item())
-        fits.append({"model": model, **correction})
-        limits.append({"model": model, **threshold_row(table, correction), "source": str(file)})
-    thresholds.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(limits).to_csv(thresholds, index=False)
-    pd.DataFrame(fits).to_csv(corrections, index=False)
+    thresholds, corrections = [], []
+    for model, predictions, configuration in zip(MODELS, val_predictions, best, strict=True):
+        correction = correction_row(predictions, configuration["loss"].item())
+        source = f"tables/{predictions.attrs['table']}.csv"
+        thresholds.append({"model": model, **threshold_row(predictions, correction), "source": source})
+        corrections.append({"model": model, **correction})
+    return {"thresholds": pd.DataFrame(thresholds), "corrections": pd.DataFrame(corrections)}
 
 
 def labels_and_logits(predictions):
@@ -40,14 +34,14 @@ def labels_and_logits(predictions):
 
 
 def val_threshold(predictions):
-    """The operating threshold, a logit: the mean over seeds of each held-out model's best threshold on val."""
+    """The operating threshold, a logit: the mean over seeds of each train-only model's best threshold on val."""
     runs = [labels_and_logits(run) for _, run in predictions.groupby("seed")]
-    return float(np.mean([verdicts.operating_threshold(*run) for run in runs]))
+    return float(np.mean([classification.operating_threshold(*run) for run in runs]))
 
 
 def threshold_row(predictions, correction):
     """A model's threshold: threshold (the corrected probability), logit (as the model gives it; predictions are decided
-    by it), runs (the number of held-out models that it is the mean of)."""
+    by it), runs (the number of train-only models that it is the mean of)."""
     logit = val_threshold(predictions)
     threshold = calibration.corrected(logit, correction["intercept"], correction["slope"])
     return {"threshold": threshold, "logit": logit, "runs": predictions["seed"].nunique()}
@@ -66,4 +60,4 @@ def correction_row(predictions, loss):
 
 
 if __name__ == "__main__":
-    run(evaluate_thresholds)
+    run(set_thresholds)

@@ -13,11 +13,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from pipeline.statistics import calibration, curves, intervals, verdicts
+from pipeline.statistics import calibration, classification, curves, intervals
 
 SIZES = [(5, 15), (36, 108), (144, 432)]  # images with COVID-19, normal ones
 RATES = [(0.9, 0.9), (0.95, 0.95), (0.95, 0.99), (0.98, 0.98), (0.99, 0.99), (1.0, 0.99), (0.99, 1.0), (1.0, 1.0)]
-METRICS = {"balanced accuracy": verdicts.balanced_accuracy, "F-score": verdicts.f1, "Matthews": verdicts.matthews}
+METRICS = {
+    "balanced accuracy": classification.balanced_accuracy,
+    "F-score": classification.f1,
+    "Matthews": classification.matthews,
+}
 AUCS = [0.95, 0.99, 0.999]
 SAMPLES = 200
 RESAMPLES = 200
@@ -62,7 +66,7 @@ def of_metric(name, positives, negatives, sensitivity, specificity):
         values = list(map(of_right, *drawn))
         found = {
             "bootstrap": intervals.percentiles(values),
-            "evaluate": verdicts.interval(metric, tp, negatives - tn, positives - tp, tn),
+            "evaluate": classification.interval(metric, tp, negatives - tn, positives - tp, tn),
         }
         add(row, found, truth, weights[tp, tn])
     return row

@@ -1,20 +1,15 @@
-"""An external set: copies of known images are dropped, and its metrics stand beside those on the test split."""
+"""An external set: copies of known images are dropped."""
 
 import io
 import zipfile
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
-from scipy.special import expit
 
 from pipeline.command import InputError
 from pipeline.data import external
 from pipeline.data import index as archive_index
-from pipeline.evaluate.external import evaluate_external
-from pipeline.evaluate.metrics import metric_rows
-from pipeline.statistics import comparisons
 from pipeline.vocabulary import SPLITS
 from tests.data.test_index import CLASSES, RATIOS, zipped
 from tests.phantoms import database_contents, phantom, png, write_archive
@@ -117,43 +112,3 @@ def test_real_images_do_not_pass_in_a_demonstration(known, tmp_path):
     real = zipped(tmp_path / "external.zip", database_contents((6, 4), 64, 32, generated=False))
     with pytest.raises(InputError, match="real images in a demonstration"):
         prepared(real, known)
-
-
-def test_metrics_stand_beside_those_of_test_at_the_thresholds_of_val(tmp_path):
-    rng = np.random.default_rng(4)
-    thresholds = {"baseline": 0.7, "transfer": -0.2}
-    tables, on_test, files = {}, [], []
-    for model, threshold in thresholds.items():
-        for name, shift, count in (("external", 0.8, 120), ("test", 2.5, 200)):
-            labels = np.where(np.arange(count) % 4 == 0, "covid", "normal")
-            logit = rng.normal(size=count) + shift * (labels == "covid")
-            tables[model, name] = pd.DataFrame({"file": range(count), "label": labels, "model": model, "logit": logit})
-        on_test += [{"model": model, **row} for row in metric_rows(tables[model, "test"], threshold, 1)]
-        files.append(tmp_path / f"{model}.csv")
-        tables[model, "external"].to_csv(files[-1], index=False)
-    limits = pd.DataFrame(thresholds.items(), columns=["model", "logit"])
-    limits.assign(threshold=expit(limits["logit"])).to_csv(tmp_path / "thresholds.csv", index=False)
-    pd.DataFrame(on_test).to_csv(tmp_path / "test.csv", index=False)
-    ledger = pd.DataFrame(
-        {"time": [1, 2, 3], "model": ["transfer", "baseline", "transfer"], "weights_sha256": "w", "data_sha256": "d"}
-    )
-    ledger.to_csv(tmp_path / "ledger.csv", index=False)
-    inputs = [tmp_path / f"{name}.csv" for name in ("thresholds", "test", "ledger")]
-    outputs = [tmp_path / f"new/{name}.csv" for name in ("metrics", "compare", "looks")]
-    evaluate_external(files, *inputs, {"seed": 1}, *outputs)
-    found = pd.read_csv(tmp_path / "new/metrics.csv").set_index(["model", "metric"])
-    for model, threshold in thresholds.items():
-        row = found.loc[(model, "sensitivity")]
-        covid = tables[model, "external"].query("label == 'covid'")
-        assert row["value"] == pytest.approx((covid["logit"] >= threshold).mean()) and row["n"] == 30
-        known = pd.DataFrame(on_test).set_index(["model", "metric"]).loc[(model, "auc")]
-        row = found.loc[(model, "auc")]
-        sides = [(known["value"], (known["ci_low"], known["ci_high"])), (row["value"], (row["ci_low"], row["ci_high"]))]
-        difference, interval = comparisons.independent(*sides)
-        assert row["difference"] == pytest.approx(difference) and difference < 0
-        assert (row["difference_ci_low"], row["difference_ci_high"]) == pytest.approx(interval)
-    paired = pd.read_csv(tmp_path / "new/compare.csv").iloc[0]
-    aucs = [found.loc[(model, "auc"), "value"] for model in ("baseline", "transfer")]
-    assert paired["difference"] == pytest.approx(aucs[1] - aucs[0])
-    assert paired["ci_low"] < paired["difference"] < paired["ci_high"] and paired["n"] == 120
-    assert pd.read_csv(tmp_path / "new/looks.csv")["model"].tolist() == ["baseline", "transfer"]

@@ -14,7 +14,7 @@ localrules:
 
 
 rule evaluate_thresholds:
-    """Operating thresholds and corrections of probabilities, from held-out val outputs alone."""
+    """Operating thresholds and corrections of probabilities, from val predictions of train-only models."""
     input:
         val_predictions=VAL_PREDICTIONS,
         best=expand("tables/tune/{model}_best.csv", model=MODELS),
@@ -26,20 +26,20 @@ rule evaluate_thresholds:
     benchmark:
         "results/benchmarks/evaluate_thresholds.tsv"
     params:
+        files=files,
         code=code_of("pipeline.evaluate.thresholds"),
     shell:
-        "python -m pipeline.evaluate.thresholds evaluate_thresholds --val-predictions {input.val_predictions} "
-        "--best {input.best} --thresholds {output.thresholds} --corrections {output.corrections} --log {log}"
+        "python -m pipeline.evaluate.thresholds {params.files} --log {log}"
 
 
 rule predict_test:
-    """The one look at the test split for each final model, once its threshold is set."""
+    """The one prediction of the test split by each final model, once its threshold is set."""
     input:
-        model=tracked("results/final/{model}.keras"),
         # Only that they are there: another threshold makes no new look necessary.
-        thresholds=ancient("tables/evaluate/thresholds.csv"),
+        ancient("tables/evaluate/thresholds.csv"),
+        network=tracked("results/final/{model}.keras"),
         test=tracked("results/data/test.npy"),
-        test_index="tables/data/index_test.csv",
+        index="tables/data/index_test.csv",
     output:
         logits="results/evaluate/{model}_logits.csv",
     log:
@@ -48,17 +48,17 @@ rule predict_test:
         "results/benchmarks/predict_test_{model}.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("compute"),
         ledger=LEDGER,
         code=code_of("pipeline.evaluate.predict"),
     shell:
-        "python -m pipeline.evaluate.predict predict_test --model {wildcards.model} --model-file {input.model[0]} "
-        "--test {input.test[0]} --test-index {input.test_index} --settings {params.settings:q} "
-        "--ledger {params.ledger} --logits {output.logits} --log {log}"
+        "python -m pipeline.evaluate.predict {params.files} --model {wildcards.model} --ledger {params.ledger} "
+        "--settings {params.settings:q} --log {log}"
 
 
 rule evaluate:
-    """Test results with their uncertainty."""
+    """Metrics on test with their intervals, confusion matrices, ROC and precision-recall curves, samples."""
     input:
         logits=expand("results/evaluate/{model}_logits.csv", model=MODELS),
         thresholds="tables/evaluate/thresholds.csv",
@@ -78,19 +78,17 @@ rule evaluate:
     benchmark:
         "results/benchmarks/evaluate.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         ledger=LEDGER,
         code=code_of("pipeline.evaluate.metrics"),
     shell:
-        "python -m pipeline.evaluate.metrics evaluate --logits {input.logits} --thresholds {input.thresholds} "
-        "--corrections {input.corrections} --ledger {params.ledger} --test {input.test[0]} "
-        "--test-index {input.test_index} --settings {params.settings:q} --predictions {output.predictions} "
-        "--test-metrics {output.metrics} --confusion {output.confusion} --curve-table {output.curves} "
-        "--looks {output.looks} --samples {output.samples} --sample-images {output.sample_images} --log {log}"
+        "python -m pipeline.evaluate.metrics {params.files} --ledger {params.ledger} --settings {params.settings:q} "
+        "--log {log}"
 
 
 rule evaluate_calibration:
-    """Whether the test probabilities are calibrated, before and after a correction fitted to val logits."""
+    """Calibration on test, without and with a correction fitted on val."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
         corrections="tables/evaluate/corrections.csv",
@@ -102,16 +100,15 @@ rule evaluate_calibration:
     benchmark:
         "results/benchmarks/evaluate_calibration.tsv"
     params:
+        files=files,
         settings=chosen("seed"),
         code=code_of("pipeline.evaluate.calibration"),
     shell:
-        "python -m pipeline.evaluate.calibration evaluate_calibration --predictions {input.predictions} "
-        "--corrections {input.corrections} --settings {params.settings:q} --table {output.table} "
-        "--bins {output.bins} --log {log}"
+        "python -m pipeline.evaluate.calibration {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule evaluate_compare:
-    """Val against test for each model; baseline against fine-tuned on the same test images."""
+    """Val against test for each model; the baseline against the transfer model on the same test images."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
         thresholds="tables/evaluate/thresholds.csv",
@@ -124,11 +121,10 @@ rule evaluate_compare:
     benchmark:
         "results/benchmarks/evaluate_compare.tsv"
     params:
+        files=files,
         code=code_of("pipeline.evaluate.compare"),
     shell:
-        "python -m pipeline.evaluate.compare evaluate_compare --predictions {input.predictions} "
-        "--thresholds {input.thresholds} --val-predictions {input.val_predictions} --val-test {output.val_test} "
-        "--compare {output.compare} --log {log}"
+        "python -m pipeline.evaluate.compare {params.files} --log {log}"
 
 
 rule evaluate_findings:
@@ -151,7 +147,7 @@ rule evaluate_findings:
 
 
 rule evaluate_figures:
-    """Confusion matrices, ROC and precision-recall curves, reliability, scores by class, samples with their verdicts."""
+    """Confusion matrices, ROC and precision-recall curves, reliability, logits by class, samples."""
     input:
         predictions="tables/evaluate/test_predictions.csv",
         thresholds="tables/evaluate/thresholds.csv",
@@ -172,24 +168,20 @@ rule evaluate_figures:
     benchmark:
         "results/benchmarks/evaluate_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.evaluate.figures"),
     shell:
-        "python -m pipeline.evaluate.figures evaluate --predictions {input.predictions} --thresholds {input.thresholds} "
-        "--test-metrics {input.metrics} --confusion {input.confusion} --curve-table {input.curves} "
-        "--reliability {input.reliability} --samples {input.samples} --sample-images {input.sample_images} "
-        "--confusion-figure {output.confusion} --curves-figure {output.curves} "
-        "--reliability-figure {output.reliability} --scores-figure {output.scores} "
-        "--samples-figure {output.samples} --log {log}"
+        "python -m pipeline.evaluate.figures {params.files} --log {log}"
 
 
 if config["dataset"]["external"]:
 
     rule predict_external:
-        """The one look at the external set for each final model, in a ledger of its own."""
+        """The one prediction of the external set by each final model, in a ledger of its own."""
         input:
-            model=tracked("results/final/{model}.keras"),
-            external=tracked("results/data/external.npy"),
-            external_index="tables/data/index_external.csv",
+            network=tracked("results/final/{model}.keras"),
+            test=tracked("results/data/external.npy"),
+            index="tables/data/index_external.csv",
         output:
             logits="results/evaluate/{model}_external_logits.csv",
         log:
@@ -198,19 +190,19 @@ if config["dataset"]["external"]:
             "results/benchmarks/predict_external_{model}.tsv"
         threads: config["compute"]["threads"]
         params:
+            files=files,
             settings=chosen("compute"),
             ledger=EXTERNAL_LEDGER,
             code=code_of("pipeline.evaluate.predict"),
         shell:
-            "python -m pipeline.evaluate.predict predict_test --model {wildcards.model} --model-file {input.model[0]} "
-            "--test {input.external[0]} --test-index {input.external_index} --settings {params.settings:q} "
-            "--ledger {params.ledger} --logits {output.logits} --log {log}"
+            "python -m pipeline.evaluate.predict {params.files} --model {wildcards.model} --ledger {params.ledger} "
+            "--settings {params.settings:q} --log {log}"
 
     localrules:
         evaluate_external,
 
     rule evaluate_external:
-        """The metrics on the external set, beside those on the test split, at the same thresholds."""
+        """Metrics on the external set beside those on test, at the same thresholds."""
         input:
             logits=expand("results/evaluate/{model}_external_logits.csv", model=MODELS),
             thresholds="tables/evaluate/thresholds.csv",
@@ -224,11 +216,10 @@ if config["dataset"]["external"]:
         benchmark:
             "results/benchmarks/evaluate_external.tsv"
         params:
+            files=files,
             settings=chosen("seed"),
             ledger=EXTERNAL_LEDGER,
             code=code_of("pipeline.evaluate.external"),
         shell:
-            "python -m pipeline.evaluate.external evaluate_external --logits {input.logits} "
-            "--thresholds {input.thresholds} --test-metrics {input.test_metrics} --ledger {params.ledger} "
-            "--settings {params.settings:q} --table {output.table} --compare {output.compare} --looks {output.looks} "
+            "python -m pipeline.evaluate.external {params.files} --ledger {params.ledger} --settings {params.settings:q} "
             "--log {log}"

@@ -1,4 +1,4 @@
-"""Verdicts: the operating threshold, and what labels (1 = covid) and verdicts (True = covid) count and share.
+"""Classification: the operating threshold; counts and rates of labels (1 = covid) and predictions (True = covid).
 
 All is done on logits: float64 knows no probability between 1 - 1e-16 and 1, where large logits still differ.
 """
@@ -21,11 +21,11 @@ def operating_threshold(labels, logits):
     return float((logits[order][best] + lower) / 2)
 
 
-def counts(labels, verdicts):
+def counts(labels, predicted):
     """True positives, false positives, false negatives, true negatives."""
     positive = labels == 1
-    pairs = ((verdicts, positive), (verdicts, ~positive), (~verdicts, positive), (~verdicts, ~positive))
-    return tuple(int((verdict & label).sum()) for verdict, label in pairs)
+    pairs = ((predicted, positive), (predicted, ~positive), (~predicted, positive), (~predicted, ~positive))
+    return tuple(int((prediction & label).sum()) for prediction, label in pairs)
 
 
 def balanced_accuracy(tp, fp, fn, tn):
@@ -39,7 +39,7 @@ def f1(tp, fp, fn, tn):
 
 
 def matthews(tp, fp, fn, tn):
-    """Matthews correlation (Matthews 1975); 0 where all verdicts are the same."""
+    """Matthews correlation (Matthews 1975); 0 where all predictions are the same."""
     norm = np.sqrt(float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return float((tp * tn - fp * fn) / norm) if norm else 0.0
 
