@@ -11,7 +11,6 @@ from pipeline.render import environment
 # Templates that still decide: to be emptied.
 UNCONVERTED = (
     "parts/bias.tex.j2",
-    "parts/calibration.tex.j2",
     "parts/costs.tex.j2",
     "parts/curves.tex.j2",
     "parts/final.tex.j2",
@@ -24,16 +23,11 @@ UNCONVERTED = (
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
     "parts/more_data.tex.j2",
-    "parts/paired.tex.j2",
     "parts/ranges.tex.j2",
     "parts/search.tex.j2",
-    "parts/threshold.tex.j2",
     "parts/trust.tex.j2",
-    "parts/val_test.tex.j2",
-    "sections/abstract.tex.j2",
     "sections/conclusions.tex.j2",
     "sections/discussion.tex.j2",
-    "sections/evaluation.tex.j2",
     "sections/gradcam.tex.j2",
     "sections/transfer.tex.j2",
 )

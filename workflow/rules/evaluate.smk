@@ -130,6 +130,15 @@ rule evaluate_compare:
 rule evaluate_findings:
     """What the article claims of the test results, each claim with its limit and margin."""
     input:
+        test_metrics="tables/evaluate/test_metrics.csv",
+        compare="tables/evaluate/compare.csv",
+        val_test="tables/evaluate/val_test.csv",
+        calibration="tables/evaluate/calibration.csv",
+        thresholds="tables/evaluate/thresholds.csv",
+        ledger="tables/evaluate/ledger.csv",
+        explore_shortcuts="tables/explore/shortcuts.csv",
+        explore_sizes="tables/explore/sizes.csv",
+        train_compare="tables/train/compare.csv",
         data_external_summary=["tables/data/external_summary.csv"] if config["dataset"]["external"] else [],
         external_metrics=["tables/evaluate/external_metrics.csv"] if config["dataset"]["external"] else [],
         external_compare=["tables/evaluate/external_compare.csv"] if config["dataset"]["external"] else [],
