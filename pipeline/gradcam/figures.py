@@ -1,39 +1,35 @@
 """Figures of the stage gradcam."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, save, show_image
+from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, show_image
 from pipeline.vocabulary import MODELS
 
-# In the order of pipeline.gradcam.maps, by the class of the verdict; right verdicts dark, wrong ones light.
+# In the order of pipeline.gradcam.maps, by the predicted class; right predictions dark, wrong ones light.
 GROUPS = {"true covid": "#D55E00", "false alarm": "#F0B080", "true normal": "#0072B2", "missed covid": "#8CC4E8"}
 
 
-def gradcam(
-    samples: Path,
-    region_table: Path,
-    deletion: list[Path],
-    overlays: Path,
-    means: Path,
+def draw(
+    samples: pd.DataFrame,
+    regions: pd.DataFrame,
+    deletion: list[pd.DataFrame],
+    overlays: dict[str, np.ndarray],
+    means: dict[str, np.ndarray],
     settings: dict,
-    groups_figure: Path,
-    means_figure: Path,
-    regions_figure: Path,
-    deletion_figure: Path,
 ):
     """Draw samples with their overlays, mean maps, heat by region, and deletion curves."""
-    draw_groups(pd.read_csv(samples), np.load(overlays), settings["gradcam"]["samples"], groups_figure)
-    draw_means(np.load(means), means_figure)
-    draw_regions(pd.read_csv(region_table), regions_figure)
-    draw_deletion(map(pd.read_csv, deletion), deletion_figure)
+    return {
+        "groups": draw_groups(samples, overlays, settings["gradcam"]["samples"]),
+        "means": draw_means(means),
+        "regions": draw_regions(regions),
+        "deletion": draw_deletion(deletion),
+    }
 
 
-def draw_groups(table, arrays, columns, file):
+def draw_groups(table, arrays, columns):
     """Each sample beside its overlay, a row a group; a group without members says so in its place."""
     side = (PAGE - 0.5) / columns / 2  # the rest is for the scale
     drawing, axes = figure(PAGE, len(GROUPS) * (side + 0.3), len(GROUPS), 2 * columns)
@@ -53,10 +49,10 @@ def draw_groups(table, arrays, columns, file):
     scale = drawing.colorbar(ScalarMappable(cmap="jet"), ax=axes, ticks=[0, 0.5, 1], shrink=0.5, aspect=30, pad=0.01)
     scale.set_label("evidence, relative to the map's maximum")
     scale.outline.set_linewidth(0.4)
-    save(drawing, file)
+    return drawing
 
 
-def draw_means(arrays, file):
+def draw_means(arrays):
     """The mean map of each group, on one scale."""
     drawing, axes = figure(COLUMN, 1.2, 1, len(GROUPS))
     top = max((arrays[name].max() for name in arrays), default=1)
@@ -70,10 +66,10 @@ def draw_means(arrays, file):
             axis.text(0.5, 0.5, "no map", ha="center", va="center", transform=axis.transAxes)
     if len(arrays):
         drawing.colorbar(shown, ax=axes, shrink=0.6, aspect=12, pad=0.02).outline.set_linewidth(0.4)
-    save(drawing, file)
+    return drawing
 
 
-def draw_regions(table, file):
+def draw_regions(table):
     """Mean share of heat in each region, by group; the share of the image that the region is, as a line."""
     drawing, axes = figure(COLUMN, 1.9, 1, 3)
     for axis, (region, rows) in zip(axes, table.groupby("region", sort=False), strict=True):
@@ -88,11 +84,11 @@ def draw_regions(table, file):
         axis.set_title(region)
         axis.set_ylim(0)
     axes[0].set_ylabel("share of heat")
-    save(drawing, file)
+    return drawing
 
 
-def draw_deletion(tables, file):
-    """Probability of the verdict against the share of the pixels that is blanked, a panel a model."""
+def draw_deletion(tables):
+    """Probability of the predicted class against the share of the pixels that is blanked, a panel a model."""
     drawing, axes = figure(COLUMN, 1.8, 1, 2, sharey=True)
     for axis, model, table in zip(axes, MODELS, tables, strict=True):
         for order, style, colour in (("hottest", "-", MODEL_COLOURS[model]), ("random", "--", "black")):
@@ -103,8 +99,8 @@ def draw_deletion(tables, file):
         axis.set_title(MODEL_NAMES[model])
         axis.legend(loc="best")
     axes[0].set_ylabel("probability of the predicted class")
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(gradcam)
+    run(draw)

@@ -1,11 +1,11 @@
-"""gradcam_trust: can the maps be trusted? On val, with held-out models. It belongs to the stage gradcam.
+"""gradcam: can the maps be trusted? On val, with train-only models.
 
 Three questions: do two networks that differ in their seed alone give like maps; do the maps depend on the weights
 (Adebayo et al. 2018); does the probability fall sooner when the hottest pixels are blanked than when random ones are
 (Petsiuk et al. 2018)?
 
-Reads   held-out models of one kind; the cache and index of val.
-Writes  tables/gradcam/MODEL_trust.csv (one row a check), MODEL_deletion.csv (one row a share of deleted pixels).
+Reads   train-only models of one kind; the cache and index of val.
+Returns one row a check, and one row a share of deleted pixels.
 """
 
 from pathlib import Path
@@ -17,33 +17,24 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from pipeline.command import log, run
-from pipeline.images import inputs
+from pipeline.images.inputs import Examples
 from pipeline.models import explain, fitting, runtime
 from pipeline.statistics import intervals
 
 DELETED = np.linspace(0, 1, 11)  # shares of the pixels
 
 
-def gradcam_trust(
-    model: str,
-    explained: Path,
-    seeds: list[Path],
-    val: Path,
-    val_index: Path,
-    settings: dict,
-    table: Path,
-    deletion: Path,
-):
+def check_maps(model: str, explained: Path, seeds: list[Path], val: Examples, settings: dict):
     """All three checks on a stratified subset of val; the class explained is the more probable one.
 
     Args:
-        explained: the held-out network whose maps are checked.
-        seeds: two held-out networks that differ in their seed alone; fewer where there is but one seed, and then
+        explained: the train-only network whose maps are checked.
+        seeds: two train-only networks that differ in their seed alone; none where there is but one seed, and then
             nothing is said of that.
     """
     runtime.start(settings["compute"])
     seed = settings["seed"]
-    images = inputs.Examples.read(val, val_index).stratified(settings["gradcam"]["val_images"], seed).values
+    images = val.stratified(settings["gradcam"]["val_images"], seed).values
     network = keras.models.load_model(explained)
     layer = explain.target_layer(network, settings["gradcam"]["layer"][model], f"gradcam.layer.{model}")
     maps, logits = explain.signed_maps(network, layer, images)
@@ -74,16 +65,13 @@ def gradcam_trust(
         low, high = intervals.bootstrap_mean(values, seed)
         rows.append({"check": check, "images": len(values), "value": values.mean(), "ci_low": low, "ci_high": high})
         log.info("%s: %.3f (%.3f to %.3f)", check, values.mean(), low, high)
-    table.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).assign(model=model, layer=layer).to_csv(table, index=False)
-    pd.DataFrame(
-        [
-            {"order": order, "deleted": share, "probability": values.mean(), "ci_low": low, "ci_high": high}
-            for order, curve in curves.items()
-            for share, values in zip(DELETED, curve, strict=True)
-            for low, high in [intervals.bootstrap_mean(values, seed)]
-        ]
-    ).to_csv(deletion, index=False)
+    deletion = [
+        {"order": order, "deleted": share, "probability": values.mean(), "ci_low": low, "ci_high": high}
+        for order, curve in curves.items()
+        for share, values in zip(DELETED, curve, strict=True)
+        for low, high in [intervals.bootstrap_mean(values, seed)]
+    ]
+    return {"table": pd.DataFrame(rows).assign(model=model, layer=layer), "deletion": pd.DataFrame(deletion)}
 
 
 def rank_correlations(first, second):
@@ -108,11 +96,11 @@ def shuffle_weights(network, part, seed):
 
 
 def deletion_curves(network, images, heat, covid, seed):
-    """The probability of the first verdict as more and more pixels take the image's mean grey value.
+    """The probability of the first prediction as more and more pixels take the image's mean grey value.
 
     Args:
         heat: float (n, h, w), enlarged to the images for the order of the pixels.
-        covid: bool (n,), the verdicts.
+        covid: bool (n,), the predictions.
 
     Returns:
         {"hottest" or "random": float (shares of DELETED, n)}.
@@ -139,4 +127,4 @@ def deletion_curves(network, images, heat, covid, seed):
 
 
 if __name__ == "__main__":
-    run(gradcam_trust)
+    run(check_maps)

@@ -7,13 +7,12 @@ localrules:
 
 
 rule gradcam:
-    """Task 4: Grad-CAM of the better final model on all test images, by groups of verdicts."""
+    """Task 4: Grad-CAM of the better final model on all test images, by label and prediction."""
     input:
         baseline=tracked("results/final/baseline.keras"),
         transfer=tracked("results/final/transfer.keras"),
-        test=tracked("results/data/test.npy"),
+        test=with_index("results/data/test.npy", "test"),
         test_masks=tracked("results/data/test_masks.npy"),
-        test_index="tables/data/index_test.csv",
         predictions="tables/evaluate/test_predictions.csv",
         metrics="tables/evaluate/test_metrics.csv",
         thresholds="tables/evaluate/thresholds.csv",
@@ -32,16 +31,11 @@ rule gradcam:
         "results/benchmarks/gradcam.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("seed", "compute", "gradcam.samples", "gradcam.layer"),
         code=code_of("pipeline.gradcam.maps"),
     shell:
-        "python -m pipeline.gradcam.maps gradcam --models {input.baseline[0]} {input.transfer[0]} "
-        "--test {input.test[0]} --test-masks {input.test_masks[0]} "
-        "--test-index {input.test_index} --predictions {input.predictions} --test-metrics {input.metrics} "
-        "--thresholds {input.thresholds} --settings {params.settings:q} --heat {output.heat} "
-        "--groups {output.groups} --region-table {output.regions} --differences {output.differences} "
-        "--classes {output.classes} --samples {output.samples} --shown-maps {output.maps} --means {output.means} "
-        "--log {log}"
+        "python -m pipeline.gradcam.maps {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule gradcam_overlays:
@@ -51,30 +45,29 @@ rule gradcam_overlays:
         test_index="tables/data/index_test.csv",
         maps="results/gradcam/maps.npz",
     output:
-        "results/gradcam/overlays.npz",
+        overlays="results/gradcam/overlays.npz",
     log:
         "results/logs/gradcam_overlays.log",
     benchmark:
         "results/benchmarks/gradcam_overlays.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         archive=dataset_path,
         content=dataset_digest,
         settings=chosen("compute.threads"),
         code=code_of("pipeline.gradcam.overlays"),
     shell:
-        "python -m pipeline.gradcam.overlays gradcam_overlays --archive {params.archive:q} --samples {input.samples} "
-        "--test-index {input.test_index} --maps {input.maps} --settings {params.settings:q} --overlays {output} --log {log}"
+        "python -m pipeline.gradcam.overlays {params.files} --archive {params.archive:q} "
+        "--settings {params.settings:q} --log {log}"
 
 
 rule gradcam_trust:
-    """Whether the maps can be trusted: two seeds, shuffled weights, deletion; on val, with train-only models."""
+    """Checks on the maps of train-only models on val: agreement of two seeds, shuffled weights, deletion curves."""
     input:
         explained=tracked("results/final/{model}_train_only.keras"),
-        seeds=ancient(TRUST_SEEDS),
-        seeds_digests=[f"{file}.sha256" for file in TRUST_SEEDS],
-        val=tracked("results/data/val.npy"),
-        val_index="tables/data/index_val.csv",
+        seeds=[path for file in TRUST_SEEDS for path in tracked(file)],
+        val=with_index("results/data/val.npy", "val"),
     output:
         table=shown("tables/gradcam/{model}_trust.csv"),
         deletion=shown("tables/gradcam/{model}_deletion.csv"),
@@ -84,12 +77,12 @@ rule gradcam_trust:
         "results/benchmarks/gradcam_trust_{model}.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer.{model}"),
         code=code_of("pipeline.gradcam.trust"),
     shell:
-        "python -m pipeline.gradcam.trust gradcam_trust --model {wildcards.model} --explained {input.explained[0]} "
-        "--seeds {input.seeds} --val {input.val[0]} --val-index {input.val_index} --settings {params.settings:q} "
-        "--table {output.table} --deletion {output.deletion} --log {log}"
+        "python -m pipeline.gradcam.trust {params.files} --model {wildcards.model} "
+        "--settings {params.settings:q} --log {log}"
 
 
 rule gradcam_figures:
@@ -110,10 +103,8 @@ rule gradcam_figures:
     benchmark:
         "results/benchmarks/gradcam_figures.tsv"
     params:
+        files=files,
         settings=chosen("gradcam.samples"),
         code=code_of("pipeline.gradcam.figures"),
     shell:
-        "python -m pipeline.gradcam.figures gradcam --samples {input.samples} --region-table {input.regions} "
-        "--deletion {input.deletion} --overlays {input.overlays} --means {input.means} "
-        "--settings {params.settings:q} --groups-figure {output.groups} --means-figure {output.means} "
-        "--regions-figure {output.regions} --deletion-figure {output.deletion} --log {log}"
+        "python -m pipeline.gradcam.figures {params.files} --settings {params.settings:q} --log {log}"
