@@ -7,12 +7,11 @@ of the masks where the data has them, otherwise a stated central region stands i
 shift would bring back what was blanked.
 
 Reads   results/ablate/SPLIT_SIZE.npy, results/data/SPLIT_masks.npy and the indexes of train and val.
-Writes  tables/audit/controls_runs.csv (one row a run), controls.csv (one row a control) and controls_cost.csv.
+Returns one row a run, one row a control, and the seconds that each run took.
 """
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from pipeline.command import log, run
-from pipeline.images import cache, inputs, regions
+from pipeline.images import regions
 from pipeline.images.augment import NONE
 from pipeline.images.decode import as_mask, resize
+from pipeline.images.inputs import Examples
 from pipeline.models import baseline, fitting, runtime
 from pipeline.statistics import intervals, metrics, shortcuts
 
@@ -43,64 +43,63 @@ BINS = 16  # of the histogram of grey values
 NO_MASKS = "omitted: the data has no masks of the lungs"
 
 
-def audit(
-    train: Path,
-    val: Path,
-    train_masks: Path,
-    val_masks: Path,
-    train_index: Path,
-    val_index: Path,
+def run_controls(
+    train: Examples,
+    val: Examples,
+    train_index: pd.DataFrame,
+    val_index: pd.DataFrame,
+    train_masks: np.ndarray,
+    val_masks: np.ndarray,
     settings: dict,
-    runs: Path,
-    table: Path,
-    cost: Path,
 ):
-    """Run every control with every seed, and compare it with the whole image."""
+    """Run every control with every seed, and compare it with the whole image.
+
+    One parameter for each input of the rule.
+
+    Args:
+        train, val: images, uint8 (n, size, size).
+        train_index, val_index: their rows.
+        train_masks, val_masks: uint8 (n, other size, other size), or none where the data has none.
+    """
     runtime.start(settings["compute"])
     budget = settings["ablate"]
-    examples, index, inside, region = read(train, train_index, train_masks)
-    held_out, val_table, val_inside, _ = read(val, val_index, val_masks)
+    (inside, region), (val_inside, _) = locate_lungs(train, train_masks), locate_lungs(val, val_masks)
     scores, rows, costs = {}, [], []
     for control in CONTROLS:
         if control == "outline" and region != regions.LUNGS:
             continue
         if control == "no_places":
-            values, val_values = described(index, examples.values), described(val_table, held_out.values)
+            values, val_values = describe(train_index, train.values), describe(val_index, val.values)
         else:
-            values, val_values = seen(control, examples.values, inside), seen(control, held_out.values, val_inside)
-        chosen = replace(examples, values=values).stratified(budget["images"], settings["seed"])
-        val_seen = replace(held_out, values=val_values)
+            values, val_values = remove(control, train.values, inside), remove(control, val.values, val_inside)
+        subset = replace(train, values=values).stratified(budget["images"], settings["seed"])
+        val_changed = replace(val, values=val_values)
         scores[control] = []
         for seed in budget["seeds"]:
             start = time.perf_counter()
             fit = boosted if control == "no_places" else network
-            scores[control].append(fit(chosen, val_seen, seed, settings))
+            scores[control].append(fit(subset, val_changed, seed, settings))
             costs.append({"control": control, "seed": seed, "seconds": time.perf_counter() - start})
-            area = metrics.auc(held_out.labels, scores[control][-1])
-            rows.append({"control": control, "seed": seed, "images": len(chosen), "val_auc": area})
+            area = metrics.auc(val.labels, scores[control][-1])
+            rows.append({"control": control, "seed": seed, "images": len(subset), "val_auc": area})
             log.info("%s, seed %d: val AUC %.4f", CONTROLS[control].format(region=region), seed, area)
-    runs.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(runs, index=False)
-    pd.DataFrame(costs).to_csv(cost, index=False)
     scores = {control: np.stack(of_seeds) for control, of_seeds in scores.items()}
-    compared = summary(held_out.labels, val_table["group"].to_numpy(), scores, region, settings)
-    compared.assign(pixels=held_out.values.shape[1]).to_csv(table, index=False)
+    compared = summary(val.labels, val_index["group"].to_numpy(), scores, region, settings)
+    return {
+        "runs": pd.DataFrame(rows),
+        "table": compared.assign(pixels=val.values.shape[1]),
+        "cost": pd.DataFrame(costs),
+    }
 
 
-def read(images, index, masks):
-    """The examples of a split, their rows of the index, and where their lungs are.
-
-    Returns:
-        Examples; DataFrame; bool (n, size, size) and its name, as of `regions.inside`.
-    """
-    examples = inputs.Examples.read(images, index)
+def locate_lungs(examples, masks):
+    """Where the lungs are in these images: bool (n, size, size), and the region's name, as of `regions.inside`."""
     count, size, _ = examples.values.shape
-    shrunk = [as_mask(mask, size) for mask in cache.read(masks)]
-    return examples, pd.read_csv(index), *regions.inside(shrunk, count, size)
+    return regions.inside([as_mask(mask, size) for mask in masks], count, size)
 
 
-def seen(control, images, inside):
-    """What the network sees of each image: uint8 (n, size, size), all else black."""
+def remove(control, images, inside):
+    """What a control leaves of each image: uint8 (n, size, size), all else black."""
     size = images.shape[1]
     if control == "thumbnail":
         return np.stack([resize(resize(image, THUMBNAIL), size) for image in images])
@@ -111,7 +110,7 @@ def seen(control, images, inside):
     return np.where(left[control], images, np.uint8(0))
 
 
-def described(index, images):
+def describe(index, images):
     """What knows no place in the image, but for the border: float (n, features).
 
     Size of the file, width, height, channels and bit depth as stored; mean grey value of the border and share of black
@@ -195,4 +194,4 @@ def auc_interval(labels, areas):
 
 
 if __name__ == "__main__":
-    run(audit)
+    run(run_controls)

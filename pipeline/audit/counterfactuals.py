@@ -1,11 +1,10 @@
-"""audit_counterfactuals: what held-out models make of val images from which a cue was taken. It belongs to audit.
+"""audit: what train-only models make of val images from which a cue was taken.
 
 Blanked parts take the image's mean grey value. The lungs are those of the masks where the data has them, otherwise a
 stated central region.
 
-Reads   a held-out model of each kind; the cache, masks and index of val.
-Writes  tables/audit/counterfactuals.csv (one row a model, edit and class), markers.csv (one row a class), samples.csv
-        (one row an example and edit); results/audit/samples.npz and markers.npz, for the figures.
+Reads   a train-only model of each kind; the cache, masks and index of val.
+Returns one row a model, edit and class; one row a class for text and markers; the examples and images that are shown.
 """
 
 from pathlib import Path
@@ -16,8 +15,9 @@ import pandas as pd
 from scipy.special import expit
 
 from pipeline.command import log, run
-from pipeline.images import cache, inputs, markers, regions
+from pipeline.images import markers, regions
 from pipeline.images.decode import resize
+from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime
 from pipeline.statistics import classification, intervals, shortcuts
 from pipeline.vocabulary import LABELS, MODELS
@@ -32,81 +32,69 @@ SAMPLES = 1  # of each class: the image whose probabilities change most
 MARKED = 4  # images of each class on which markers were found
 
 
-def audit_counterfactuals(
-    baseline: Path,
-    transfer: Path,
-    val: Path,
-    val_masks: Path,
-    val_index: Path,
-    settings: dict,
-    table: Path,
-    marker_table: Path,
-    samples: Path,
-    sample_images: Path,
-    marker_images: Path,
+def edit_images(
+    baseline: Path, transfer: Path, val: Examples, val_masks: np.ndarray, val_index: pd.DataFrame, settings: dict
 ):
-    """The change of probability and the share of flipped verdicts of each model by each edit, class by class."""
+    """The change of probability and the share of flipped predictions of each model by each edit, class by class."""
     runtime.start(settings["compute"])
-    examples = inputs.Examples.read(val, val_index)
-    images, labels = np.asarray(examples.values), examples.labels
-    groups = pd.read_csv(val_index)["group"].to_numpy()
-    inside, region = regions.inside(cache.read(val_masks), *images.shape[:2])
-    found = markers.detect(images)
-    edited = {edit: altered(edit, images, labels, inside, found) for edit in EDITS}
+    images, labels = np.asarray(val.values), val.labels
+    inside, region = regions.inside(val_masks, *images.shape[:2])
+    marks = markers.detect(images)
+    edited = {edit: alter(edit, images, labels, inside, marks) for edit in EDITS}
     names = {edit: name.format(region=region) for edit, name in EDITS.items()}
 
-    rows, probabilities = [], {}
+    parts, probabilities = [], {}
     for model, file in zip(MODELS, (baseline, transfer), strict=True):
         network = keras.models.load_model(file)
         logits = {"original": fitting.logits(network, images)}
         logits |= {edit: fitting.logits(network, values) for edit, values in edited.items()}
         threshold = classification.operating_threshold(labels, logits["original"])
         probabilities[model] = {edit: expit(values) for edit, values in logits.items()}
-        for row in effects(labels, groups, logits, threshold, settings["seed"]):
-            rows.append({"model": model, "name": names[row["edit"]], "region": region, **row})
-            log.info(
-                "%s: %s, %s: %.3f, flipped %.3f", model, names[row["edit"]], row["label"], row["value"], row["flipped"]
-            )
-    for file in (table, sample_images):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(table, index=False)
-    marker_rows(labels, found).to_csv(marker_table, index=False)
+        effects = effect_table(labels, val_index["group"].to_numpy(), logits, threshold, settings["seed"])
+        for row in effects.itertuples():
+            log.info("%s: %s, %s: %.3f, flipped %.3f", model, names[row.edit], row.label, row.value, row.flipped)
+        effects.insert(0, "model", model)
+        effects.insert(1, "name", effects["edit"].map(names))
+        effects.insert(2, "region", region)
+        parts.append(effects)
 
-    chosen = most_changed(labels, probabilities)
-    pd.DataFrame(
-        [
-            {"file": examples.files[place], "label": LABELS[int(labels[place])], "edit": edit, "name": name}
-            | {model: values[edit][place] for model, values in probabilities.items()}
-            for place in chosen
-            for edit, name in {"original": "original", **names}.items()
-        ]
-    ).to_csv(samples, index=False)
-    shown = [versions[place] for place in chosen for versions in (images, *edited.values())]
-    np.savez_compressed(sample_images, images=np.stack(shown), found=found[chosen])
-    marked = {label: np.flatnonzero(found.any(axis=(1, 2)) & (labels == n))[:MARKED] for n, label in enumerate(LABELS)}
-    np.savez_compressed(
-        marker_images,
-        **{label: images[places] for label, places in marked.items()},
-        **{f"{label}_found": found[places] for label, places in marked.items()},
-    )
+    places = most_changed(labels, probabilities)
+    samples = [
+        {"file": val.files[place], "label": LABELS[int(labels[place])], "edit": edit, "name": name}
+        | {model: values[edit][place] for model, values in probabilities.items()}
+        for place in places
+        for edit, name in {"original": "original", **names}.items()
+    ]
+    versions = [version[place] for place in places for version in (images, *edited.values())]
+    marked = {label: np.flatnonzero(marks.any(axis=(1, 2)) & (labels == n))[:MARKED] for n, label in enumerate(LABELS)}
+    return {
+        "table": pd.concat(parts),
+        "markers": marker_table(labels, marks),
+        "samples": pd.DataFrame(samples),
+        "sample_images": {"images": np.stack(versions), "found": marks[places]},
+        "marker_images": {
+            **{label: images[members] for label, members in marked.items()},
+            **{f"{label}_found": marks[members] for label, members in marked.items()},
+        },
+    }
 
 
-def altered(edit, images, labels, inside, found):
+def alter(edit, images, labels, inside, marks):
     """The images after an edit: uint8 (n, size, size).
 
     Args:
-        inside: bool (n, size, size), the lungs or the central region; found: the same, text and markers.
+        inside: bool (n, size, size), the lungs or the central region; marks: the same, text and markers.
     """
     if edit == "grey":
-        return exchanged(images, labels)
+        return exchange(images, labels)
     if edit == "crop":
-        return np.stack([cropped(image) for image in images])
-    blanked = {"edges": found | regions.corners(images.shape[1]), "inside": inside}[edit]
+        return np.stack([crop(image) for image in images])
+    blanked = {"edges": marks | regions.corners(images.shape[1]), "inside": inside}[edit]
     return np.where(blanked, images.mean(axis=(1, 2), keepdims=True).astype(np.uint8), images)
 
 
-def exchanged(images, labels):
-    """Each class with the brightness and contrast of the other.
+def exchange(images, labels):
+    """Give each class the brightness and contrast of the other.
 
     Mean and standard deviation of each image's grey values are moved and scaled so that, over its class, they have the
     mean and standard deviation that they have over the other class.
@@ -123,13 +111,13 @@ def exchanged(images, labels):
     return np.clip(np.round((images - before) * scale + after), 0, 255).astype(np.uint8)
 
 
-def cropped(image):
+def crop(image):
     """The image without its border, resized to what it was."""
     rows = np.flatnonzero(~regions.border(len(image)).all(axis=1))
     return resize(np.ascontiguousarray(image[rows[0] : rows[-1] + 1, rows[0] : rows[-1] + 1]), len(image))
 
 
-def effects(labels, groups, logits, threshold, seed):
+def effect_table(labels, groups, logits, threshold, seed):
     """One row an edit and class.
 
     Args:
@@ -137,8 +125,9 @@ def effects(labels, groups, logits, threshold, seed):
 
     Returns:
         value, ci_low, ci_high: mean change of the probability of covid, with the percentile interval of a bootstrap
-        over groups of near-duplicates; flipped: share of verdicts that change, with Wilson's interval.
+        over groups of near-duplicates; flipped: share of predictions that change, with Wilson's interval.
     """
+    rows = []
     edits = [edit for edit in logits if edit != "original"]
     change = np.stack([expit(logits[edit]) - expit(logits["original"]) for edit in edits])
     drawn = shortcuts.resamples(labels, groups, np.random.default_rng(seed))
@@ -151,14 +140,16 @@ def effects(labels, groups, logits, threshold, seed):
             low, high = intervals.percentiles(means[:, place])
             row = {"edit": edit, "label": label, "images": n, "value": change[place, of_class].mean()}
             row |= {"ci_low": low, "ci_high": high, "flipped": count / n}
-            yield row | dict(zip(("flipped_ci_low", "flipped_ci_high"), intervals.wilson(count, n), strict=True))
+            row |= dict(zip(("flipped_ci_low", "flipped_ci_high"), intervals.wilson(count, n), strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def marker_rows(labels, found):
+def marker_table(labels, marks):
     """One row a class: images with text or markers, and their share with Wilson's interval."""
     rows = []
     for number, label in enumerate(LABELS):
-        hits = found[labels == number].any(axis=(1, 2))
+        hits = marks[labels == number].any(axis=(1, 2))
         low, high = intervals.wilson(hits.sum(), len(hits))
         rows.append({"label": label, "images": len(hits), "hits": hits.sum(), "value": hits.mean()})
         rows[-1] |= {"ci_low": low, "ci_high": high}
@@ -177,4 +168,4 @@ def most_changed(labels, probabilities):
 
 
 if __name__ == "__main__":
-    run(audit_counterfactuals)
+    run(edit_images)

@@ -1,34 +1,31 @@
 """Figures of the stage audit."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, PAGE, figure, save, show_image
+from pipeline.plots.style import COLOURS, COLUMN, PAGE, figure, show_image
 from pipeline.vocabulary import LABELS
 
 FLAGGED = COLOURS["covid"]
 
 
-def audit(
-    runs: Path,
-    table: Path,
-    samples: Path,
-    sample_images: Path,
-    marker_images: Path,
-    controls_figure: Path,
-    counterfactuals_figure: Path,
-    markers_figure: Path,
+def draw(
+    runs: pd.DataFrame,
+    table: pd.DataFrame,
+    samples: pd.DataFrame,
+    sample_images: dict[str, np.ndarray],
+    marker_images: dict[str, np.ndarray],
 ):
     """Draw the controls' val AUC, examples of edited images, and images on which markers were found."""
-    draw_controls(pd.read_csv(runs), pd.read_csv(table), controls_figure)
-    draw_samples(pd.read_csv(samples), np.load(sample_images), counterfactuals_figure)
-    draw_markers(np.load(marker_images), markers_figure)
+    return {
+        "controls": draw_controls(runs, table),
+        "counterfactuals": draw_samples(samples, sample_images),
+        "markers": draw_markers(marker_images),
+    }
 
 
-def draw_controls(runs, table, file):
+def draw_controls(runs, table):
     """Val AUC of every run and the mean with its interval, a row a control; its ratio, and the limit of the flag."""
     table = table.dropna(subset="value")
     drawing, axis = figure(COLUMN, 0.75 + 0.22 * len(table))
@@ -54,10 +51,10 @@ def draw_controls(runs, table, file):
     handles, labels = axis.get_legend_handles_labels()
     legend = dict(zip(labels, handles, strict=True))
     drawing.legend(legend.values(), legend.keys(), loc="outside upper right", ncols=5, columnspacing=1, handlelength=1)
-    save(drawing, file)
+    return drawing
 
 
-def draw_samples(table, arrays, file):
+def draw_samples(table, arrays):
     """Each example as it is, its markers outlined, and after each edit, with the probabilities of both models."""
     columns = table["edit"].nunique()
     rows = len(table) // columns
@@ -68,10 +65,10 @@ def draw_samples(table, arrays, file):
         show_image(axis, image, title, COLOURS[row.label] if row.edit == "original" else "black")
     for axis, found in zip(axes[:, 0], arrays["found"], strict=True):
         outline(axis, found)
-    save(drawing, file)
+    return drawing
 
 
-def draw_markers(arrays, file):
+def draw_markers(arrays):
     """Images of each class on which text or markers were found, outlined; a class without says so in its place."""
     columns = max(1, *(len(arrays[label]) for label in LABELS))
     drawing, axes = figure(COLUMN, 2 * (COLUMN / max(columns, 3) + 0.12), 2, columns, squeeze=False)
@@ -84,7 +81,7 @@ def draw_markers(arrays, file):
         if not len(arrays[label]):
             # Out of the layout: the line is wider than its column.
             row[0].text(0, 0.5, f"{label}: nothing found on val", in_layout=False)
-    save(drawing, file)
+    return drawing
 
 
 def outline(axis, found):
@@ -93,4 +90,4 @@ def outline(axis, found):
 
 
 if __name__ == "__main__":
-    run(audit)
+    run(draw)

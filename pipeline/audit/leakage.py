@@ -1,14 +1,12 @@
-"""audit_leakage: the eight types of leakage of Kapoor & Narayanan (2023, Patterns 4:100804), answered from what the
-build knows. It belongs to the stage audit.
+"""audit: the eight types of leakage of Kapoor & Narayanan (2023, Patterns 4:100804), answered from what the
+build knows.
 
 Three ways to know: the graph of the build, in which no path leads from the test split to what is fitted or chosen (the
 tests walk it); a test, of the data or of the ledger, that every build makes; or not at all, from this data.
 
 Reads   tables/data/index.csv and duplicates_summary.csv; tables/evaluate/ledger.csv; tables/audit/controls.csv.
-Writes  tables/audit/leakage.csv (one row a type).
+Returns one row a type.
 """
-
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,11 +19,10 @@ TESTED = "checked by a test"
 UNKNOWN = "cannot be known from this data"
 
 
-def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, table: Path):
+def answer(index: pd.DataFrame, duplicates: pd.DataFrame, ledger: pd.DataFrame, controls: pd.DataFrame):
     """Answer each type of leakage, with how the answer is known and on what it stands."""
-    images = pd.read_csv(index)
     rows = [
-        {"code": "L1.1", "type": "no test set", **seen_once(images, pd.read_csv(ledger))},
+        {"code": "L1.1", "type": "no test set", **test_looks(index, ledger)},
         {
             "code": "L1.2",
             "type": "pre-processing on train and test",
@@ -42,35 +39,34 @@ def audit_leakage(index: Path, duplicates: Path, ledger: Path, controls: Path, t
             "evidence": "no path leads from test to the rules of tune, train, finetune, ablate and audit, nor to "
             "evaluate_thresholds, for which the prediction of test waits",
         },
-        {"code": "L1.4", "type": "duplicates", **copies(images, pd.read_csv(duplicates).iloc[0])},
-        {"code": "L2", "type": "illegitimate features", **features(pd.read_csv(controls))},
+        {"code": "L1.4", "type": "duplicates", **copies(index, duplicates.iloc[0])},
+        {"code": "L2", "type": "illegitimate features", **features(controls)},
         {
             "code": "L3.1",
             "type": "temporal leakage",
             "answer": "open: the films have no dates",
             "how": UNKNOWN,
-            "evidence": f"columns of tables/data/index.csv: {', '.join(images.columns)}",
+            "evidence": f"columns of tables/data/index.csv: {', '.join(index.columns)}",
         },
         {
             "code": "L3.2",
             "type": "dependence between train and test",
             "answer": "open: the films name no patients",
             "how": UNKNOWN,
-            "evidence": f"columns of tables/data/index.csv: {', '.join(images.columns)}",
+            "evidence": f"columns of tables/data/index.csv: {', '.join(index.columns)}",
         },
         {
             "code": "L3.3",
             "type": "sampling bias of the test set",
             "answer": "open: test and train come from the same archive",
             "how": UNKNOWN,
-            "evidence": covid_share(images),
+            "evidence": covid_share(index),
         },
     ]
-    table.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(table, index=False)
+    return {"table": pd.DataFrame(rows)}
 
 
-def seen_once(images, ledger):
+def test_looks(images, ledger):
     """Whether there is a test split that each final model predicts once."""
     count, looks = int((images["split"] == "test").sum()), ledger["model"].value_counts().to_dict()
     once = looks == dict.fromkeys(MODELS, 1)
@@ -124,4 +120,4 @@ def covid_share(images):
 
 
 if __name__ == "__main__":
-    run(audit_leakage)
+    run(answer)

@@ -4,8 +4,6 @@ Reads   tables/audit/controls.csv, counterfactuals.csv and markers.csv.
 Writes  tables/audit/verdict.csv: topic, verdict (which sentence was chosen), statement, cells (what it follows from).
 """
 
-from pathlib import Path
-
 import pandas as pd
 
 from pipeline.command import run
@@ -16,20 +14,19 @@ MANY = 0.1  # the interval of a share of flipped predictions must be above it fo
 NAMES = {"baseline": "baseline", "transfer": "transfer model"}
 
 
-def audit_verdict(controls: Path, counterfactuals: Path, markers: Path, table: Path):
+def audit_verdict(controls: pd.DataFrame, counterfactuals: pd.DataFrame, markers: pd.DataFrame):
     """One sentence a topic, chosen by tested conditions."""
-    of_control = pd.read_csv(controls).set_index("control")
-    edits = pd.read_csv(counterfactuals).set_index(["model", "edit", "label"])
+    of_control = controls.set_index("control")
+    edits = counterfactuals.set_index(["model", "edit", "label"])
     rows = [
         {"topic": "summary", **summary(of_control)},
         {"topic": "outside", **outside(of_control)},
         {"topic": "no_places", **no_places(of_control)},
         {"topic": "models", **models(edits)},
         {"topic": "crop", **cropped(edits)},
-        {"topic": "markers", **marked(pd.read_csv(markers).set_index("label"))},
+        {"topic": "markers", **marked(markers.set_index("label"))},
     ]
-    table.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(table, index=False)
+    return {"table": pd.DataFrame(rows)}
 
 
 def summary(controls):

@@ -8,10 +8,10 @@ localrules:
 
 
 rule audit:
-    """What a network reaches that lacks what a diagnosis needs: every control with every seed, scored on val."""
+    """AUC on val of controls without diagnostic content, every control with every seed, against whole images."""
     input:
-        train=tracked(f"results/ablate/train_{AUDIT_SIZE}.npy"),
-        val=tracked(f"results/ablate/val_{AUDIT_SIZE}.npy"),
+        train=with_index(f"results/ablate/train_{AUDIT_SIZE}.npy", "train"),
+        val=with_index(f"results/ablate/val_{AUDIT_SIZE}.npy", "val"),
         train_masks=tracked("results/data/train_masks.npy"),
         val_masks=tracked("results/data/val_masks.npy"),
         train_index="tables/data/index_train.csv",
@@ -26,6 +26,7 @@ rule audit:
         "results/benchmarks/audit.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen(
             "seed",
             "compute",
@@ -39,18 +40,15 @@ rule audit:
         ),
         code=code_of("pipeline.audit.controls"),
     shell:
-        "python -m pipeline.audit.controls audit --train {input.train[0]} --val {input.val[0]} "
-        "--train-masks {input.train_masks[0]} --val-masks {input.val_masks[0]} --train-index {input.train_index} "
-        "--val-index {input.val_index} --settings {params.settings:q} --runs {output.runs} --table {output.table} "
-        "--cost {output.cost} --log {log}"
+        "python -m pipeline.audit.controls {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule audit_counterfactuals:
-    """What train-only models make of val images from which a cue was taken; text and markers found on them."""
+    """Predictions of train-only models on val images from which a cue was removed; text and markers on val images."""
     input:
         baseline=tracked("results/final/baseline_train_only.keras"),
         transfer=tracked("results/final/transfer_train_only.keras"),
-        val=tracked("results/data/val.npy"),
+        val=with_index("results/data/val.npy", "val"),
         val_masks=tracked("results/data/val_masks.npy"),
         val_index="tables/data/index_val.csv",
     output:
@@ -65,34 +63,31 @@ rule audit_counterfactuals:
         "results/benchmarks/audit_counterfactuals.tsv"
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("seed", "compute"),
         code=code_of("pipeline.audit.counterfactuals"),
     shell:
-        "python -m pipeline.audit.counterfactuals audit_counterfactuals --baseline {input.baseline[0]} "
-        "--transfer {input.transfer[0]} --val {input.val[0]} --val-masks {input.val_masks[0]} "
-        "--val-index {input.val_index} --settings {params.settings:q} --table {output.table} "
-        "--marker-table {output.markers} --samples {output.samples} --sample-images {output.sample_images} "
-        "--marker-images {output.marker_images} --log {log}"
+        "python -m pipeline.audit.counterfactuals {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule audit_leakage:
-    """Eight types of leakage, answered; reads the ledger of looks at test, no image, and feeds the report alone."""
+    """Eight types of data leakage, each with its answer and how it is known; reads the ledger of looks at test."""
     input:
         index="tables/data/index.csv",
         duplicates="tables/data/duplicates_summary.csv",
         ledger="tables/evaluate/ledger.csv",
         controls="tables/audit/controls.csv",
     output:
-        shown("tables/audit/leakage.csv"),
+        table=shown("tables/audit/leakage.csv"),
     log:
         "results/logs/audit_leakage.log",
     benchmark:
         "results/benchmarks/audit_leakage.tsv"
     params:
+        files=files,
         code=code_of("pipeline.audit.leakage"),
     shell:
-        "python -m pipeline.audit.leakage audit_leakage --index {input.index} --duplicates {input.duplicates} "
-        "--ledger {input.ledger} --controls {input.controls} --table {output} --log {log}"
+        "python -m pipeline.audit.leakage {params.files} --log {log}"
 
 
 rule audit_verdict:
@@ -102,16 +97,16 @@ rule audit_verdict:
         counterfactuals="tables/audit/counterfactuals.csv",
         markers="tables/audit/markers.csv",
     output:
-        shown("tables/audit/verdict.csv"),
+        table=shown("tables/audit/verdict.csv"),
     log:
         "results/logs/audit_verdict.log",
     benchmark:
         "results/benchmarks/audit_verdict.tsv"
     params:
+        files=files,
         code=code_of("pipeline.audit.verdict"),
     shell:
-        "python -m pipeline.audit.verdict audit_verdict --controls {input.controls} "
-        "--counterfactuals {input.counterfactuals} --markers {input.markers} --table {output} --log {log}"
+        "python -m pipeline.audit.verdict {params.files} --log {log}"
 
 
 rule audit_figures:
@@ -131,9 +126,7 @@ rule audit_figures:
     benchmark:
         "results/benchmarks/audit_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.audit.figures"),
     shell:
-        "python -m pipeline.audit.figures audit --runs {input.runs} --table {input.table} --samples {input.samples} "
-        "--sample-images {input.sample_images} --marker-images {input.marker_images} "
-        "--controls-figure {output.controls} --counterfactuals-figure {output.counterfactuals} "
-        "--markers-figure {output.markers} --log {log}"
+        "python -m pipeline.audit.figures {params.files} --log {log}"
