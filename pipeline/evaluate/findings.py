@@ -129,7 +129,7 @@ def findings(
     ledger: pd.DataFrame,
     explore_shortcuts: pd.DataFrame,
     explore_sizes: pd.DataFrame,
-    train_compare: pd.DataFrame,
+    finetune_compare: pd.DataFrame,
     data_external_summary: pd.DataFrame | None,
     external_metrics: pd.DataFrame | None,
     external_compare: pd.DataFrame | None,
@@ -142,7 +142,7 @@ def findings(
     if external_metrics is not None:
         decided += [external_copies(data_external_summary), *external_changes(external_metrics)]
         rankings.append(external_ranking(external_compare))
-    reached, fewer = separation(test_metrics), size(train_compare)
+    reached, fewer = separation(test_metrics), size(finetune_compare)
     decided += [reached, *rankings, fewer, preference(reached, rankings, fewer)]
     return {"findings": decide.table(decided)}
 

@@ -50,7 +50,7 @@ DATE = (1980, 1, 1, 0, 0, 0)
 # Folders and suffixes of the code; of the tests those that are about numbers alone, and neither make nor draw images.
 FOLDERS = ("config", "workflow", "pipeline", "report")
 SUFFIXES = {".py", ".smk", ".yaml", ".sh", ".rst", ".ipynb", ".j2", ".tex", ".bib"}
-TESTS = ("test_config", "test_statistics", "test_train_compare", "test_train_curves", "test_tune")
+TESTS = ("test_config", "test_statistics", "finetune/test_compare", "train/test_curves", "tune/test_search")
 FILES = (
     "Snakefile",
     "Makefile",
@@ -63,6 +63,7 @@ FILES = (
     "tests/__init__.py",
     "tests/workflow/test_closure.py",
     *(f"tests/{test}.py" for test in TESTS),
+    *(f"tests/{stage}/__init__.py" for stage in ("finetune", "train", "tune")),
 )
 
 

@@ -243,7 +243,7 @@ def test_the_models_that_lose_on_the_external_set(baseline, transfer, changes, l
 )
 def test_the_smaller_model(parameters, expected):
     rows = [{"model": model, "parameters": number} for model, number in zip(MODELS, parameters, strict=True)]
-    assert stage.size(table("train/compare", rows))["value"] == expected
+    assert stage.size(table("finetune/compare", rows))["value"] == expected
 
 
 def decided(value, margin=0.3):

@@ -138,7 +138,7 @@ rule evaluate_findings:
         ledger="tables/evaluate/ledger.csv",
         explore_shortcuts="tables/explore/shortcuts.csv",
         explore_sizes="tables/explore/sizes.csv",
-        train_compare="tables/train/compare.csv",
+        finetune_compare="tables/finetune/compare.csv",
         data_external_summary=["tables/data/external_summary.csv"] if config["dataset"]["external"] else [],
         external_metrics=["tables/evaluate/external_metrics.csv"] if config["dataset"]["external"] else [],
         external_compare=["tables/evaluate/external_compare.csv"] if config["dataset"]["external"] else [],
