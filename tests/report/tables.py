@@ -522,15 +522,15 @@ def text(rows):
     return file.getvalue()
 
 
-def findings(tables):
+def findings(tables, settings=None):
     """{"STAGE/findings": table} of each stage that has findings, decided from `tables` ({STAGE/NAME: rows}), and the
     tables that are made beside them.
 
     A parameter of a stage's function `findings` is the table of that name: `compare`; of another stage with the stage's
     name in front: `audit_controls`; for tables of each model, the list of both: `selection` for
-    `{model}_selection`. A table that is not there is None. `settings` is the configuration.
+    `{model}_selection`. A table that is not there is None. `settings` is the configuration, if not given the default.
     """
-    settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    settings = settings or yaml.safe_load((ROOT / "config/config.yaml").read_text())
     frames, decided = {name: frame(name, text(rows)) for name, rows in tables.items()}, {}
     for stage in STAGES:
         if (ROOT / f"pipeline/{stage}/findings.py").exists():
