@@ -2,14 +2,13 @@
 
 The backbone need see each view only once: a head is then trained on cached features, hundreds of times faster.
 
-Reads   the weights (ImageNet's, a file, or none for the demo); the caches of train and val.
-Writes  results/features/backbone.keras; results/features/{train,val}.npy, float32 (images, 1 + views, channels):
-        pooled, the plain image first, then the augmented views; results/features/{train,val}_cost.csv.
+Reads   the weights (ImageNet's, a file, or none for the demo); the images of train and val.
+Returns the backbone; the features of a split, float32 (images, 1 + views, channels): pooled, of the plain image first,
+        then of the augmented views; seconds.
 """
 
 import importlib
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -17,8 +16,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline.command import InputError, log, run
-from pipeline.images import cache
+from pipeline import storage
+from pipeline.command import Backup, InputError, log, run
 
 BATCH = 64
 
@@ -28,11 +27,10 @@ def architecture(settings):
     return importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
 
 
-def fetch(settings: dict, weights: Path):
+def fetch(settings: dict, download: Backup):
     """Download ImageNet weights of the backbone (no top), as Keras publishes them; Keras checks their hash."""
     network = architecture(settings)
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    os.environ["KERAS_HOME"] = str(weights.parent.absolute() / "download")
+    os.environ["KERAS_HOME"] = str(download.absolute())
     try:
         network.download()
     except Exception as error:
@@ -40,17 +38,15 @@ def fetch(settings: dict, weights: Path):
             f"transfer.weights: imagenet could not be downloaded ({error}); on a machine without internet take a file: "
             f"transfer.weights: path/to/{network.PUBLISHED}, or WEIGHTS=path for make"
         ) from None
-    (downloaded,) = (weights.parent / "download/models").glob("*.h5")
-    shutil.move(downloaded, weights)
-    shutil.rmtree(weights.parent / "download")
-    cache.seal(weights)
+    (weights,) = download.glob("models/*.h5")
+    return {"weights": weights}
 
 
-def backbone(weights: list[Path], settings: dict, model_file: Path):
+def backbone(weights: list[Path], settings: dict):
     """The frozen backbone, cut at transfer.output_layer, with its weights; none given: random ones from the seed."""
     import keras
 
-    from pipeline.models import fitting, pretrained, runtime
+    from pipeline.models import pretrained, runtime
 
     runtime.start(settings["compute"])
     keras.utils.set_random_seed(settings["seed"])
@@ -58,14 +54,16 @@ def backbone(weights: list[Path], settings: dict, model_file: Path):
     network = pretrained.build(module, settings["dataset"]["image_size"], settings["transfer"]["output_layer"])
     for file in weights:
         pretrained.load_weights(network, module, file)
-    model_file.parent.mkdir(parents=True, exist_ok=True)
-    network.save(model_file)
-    cache.write_digest(model_file, fitting.weights_sha256(network))
     log.info("backbone: %s parameters, output %s", f"{network.count_params():,}", network.output_shape[1:])
+    return {"model": network}
 
 
-def features(backbone: Path, images: Path, split: str, settings: dict, out: Path, cost: Path):
-    """The backbone's pooled features of one split: of the plain images and of `views` augmented ones of each."""
+def features(backbone: Path, images: np.ndarray, split: str, settings: dict):
+    """The backbone's pooled features of one split: of the plain images and of `views` augmented ones of each.
+
+    Args:
+        images: uint8 (images, height, width).
+    """
     import keras
     import tensorflow as tf
 
@@ -74,10 +72,9 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
 
     runtime.start(settings["compute"])
     network = pretrained.pooled(keras.models.load_model(backbone))
-    plain = cache.read(images)
     seed = settings["seed"] + ("train", "val").index(split)
     views = settings["transfer"]["views"]
-    filled = cache.create(out, (len(plain), 1 + views, network.output_shape[-1]), np.float32)
+    filled = storage.scratch((len(images), 1 + views, network.output_shape[-1]), np.float32)
 
     @tf.function(input_signature=[tf.TensorSpec(network.inputs[0].shape)])
     def forward(batch):
@@ -88,23 +85,22 @@ def features(backbone: Path, images: Path, split: str, settings: dict, out: Path
         return network(augment(batch, key, settings["augmentation"]), training=False)
 
     def fill(view, compute):
-        for start in range(0, len(plain), BATCH):
-            batch = tf.constant(plain[start : start + BATCH, ..., None], tf.float32)
+        for start in range(0, len(images), BATCH):
+            batch = tf.constant(images[start : start + BATCH, ..., None], tf.float32)
             filled[start : start + BATCH, view] = compute(batch, start)
             progress.update(len(batch))
 
     start = time.perf_counter()
-    with tqdm(total=len(plain) * (1 + views), unit="image", disable=None) as progress:
+    with tqdm(total=len(images) * (1 + views), unit="image", disable=None) as progress:
         # The plain images are what val is scored on: float32. The views are for training alone.
         fill(0, lambda batch, start: forward(batch))
         with runtime.mixed_precision(settings["compute"]):
             for view in range(1, 1 + views):
-                fill(view, lambda batch, start, view=view: forward_augmented(batch, (seed, view * len(plain) + start)))
-    filled.flush()
-    cache.seal(out)
+                fill(view, lambda batch, start, view=view: forward_augmented(batch, (seed, view * len(images) + start)))
     seconds = time.perf_counter() - start
-    log.info("features of %s: %.0f images/s a view", split, len(plain) * (1 + views) / seconds)
-    pd.DataFrame({"model": ["transfer"], "part": "features", "seconds": seconds}).to_csv(cost, index=False)
+    log.info("features of %s: %.0f images/s a view", split, len(images) * (1 + views) / seconds)
+    cost = pd.DataFrame({"model": ["transfer"], "part": "features", "seconds": seconds})
+    return {"features": filled, "cost": cost}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The backbone: which weights files fill it and which are refused; and cached features against uncached ones."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from pipeline.command import InputError
 from pipeline.features import backbone, features
 from pipeline.finetune.runs import unfreeze
-from pipeline.images import augment, cache
+from pipeline.images import augment
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import efficientnetv2b0, resnet50v2
@@ -44,6 +43,12 @@ def outputs_of(donor, cut, images):
     """Of Keras' own network at layer `cut`, by Keras' own preparation of an image."""
     rgb = keras.applications.resnet_v2.preprocess_input(images[..., None].repeat(3, axis=-1).astype(np.float32))
     return keras.Model(donor.input, donor.get_layer(cut).output).predict(rgb, verbose=0)
+
+
+def saved(made, folder):
+    """File of the backbone that the stage returned."""
+    made["model"].save(folder / "backbone.keras")
+    return folder / "backbone.keras"
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +199,9 @@ def test_published_weights():
     assert "conv5_block1_preact_bn" in message and "post_bn" in message and "conv4" not in message
 
 
-def test_backbone_without_a_file_follows_from_the_seed(tmp_path):
-    digests = []
-    for number, seed in enumerate([4, 4, 5]):
-        model = tmp_path / "new" / f"{number}.keras"
-        backbone([], SETTINGS | {"seed": seed}, model)
-        digests.append(Path(f"{model}.sha256").read_text().strip())
-        assert digests[-1] == fitting.weights_sha256(keras.models.load_model(model))
+def test_backbone_without_a_file_follows_from_the_seed():
+    networks = [backbone([], SETTINGS | {"seed": seed})["model"] for seed in (4, 4, 5)]
+    digests = list(map(fitting.weights_sha256, networks))
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -243,20 +244,11 @@ def test_weights_of_a_relative_of_efficientnet_are_refused(tmp_path):
 def test_head_on_efficientnet(tmp_path):
     """Features, the head on them, the whole network saved and loaded again, and what fine-tuning trains of it."""
     images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(8)])
-    np.save(tmp_path / "images.npy", images)
-    backbone([], EFFICIENT, tmp_path / "backbone.keras")
-    features(
-        tmp_path / "backbone.keras",
-        tmp_path / "images.npy",
-        "train",
-        EFFICIENT,
-        tmp_path / "f.npy",
-        tmp_path / "c.csv",
-    )
-    values = cache.read(tmp_path / "f.npy")
+    below = saved(backbone([], EFFICIENT), tmp_path)
+    values = features(below, images, "train", EFFICIENT)["features"]
     assert values.shape == (8, 2, 96)
     head = transfer.build({"dense_layers": 1, "dense_units": 4, "dropout": 0.2, "l2": 0.001}, values)
-    transfer.whole(head, [tmp_path / "backbone.keras"]).save(tmp_path / "whole.keras")
+    transfer.whole(head, [below]).save(tmp_path / "whole.keras")
     network = keras.models.load_model(tmp_path / "whole.keras")
     logits = network.predict(images[..., None].astype(np.float32), verbose=0)
     assert np.allclose(logits, head.predict(values[:, 0], verbose=0), rtol=1e-3, atol=1e-3)
@@ -275,24 +267,17 @@ def test_head_on_efficientnet(tmp_path):
 def test_features_are_those_of_the_images(complete, donor, tmp_path):
     """70 images are more than a batch."""
     images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
-    np.save(tmp_path / "images.npy", images)
-    backbone([complete], SETTINGS, tmp_path / "backbone.keras")
-    computed = {}
-    for name, split in [("train", "train"), ("again", "train"), ("val", "val")]:
-        out = tmp_path / "new" / f"{name}.npy"
-        features(tmp_path / "backbone.keras", tmp_path / "images.npy", split, SETTINGS, out, tmp_path / "cost.csv")
-        computed[name] = cache.read(out)
-        assert Path(f"{out}.sha256").read_text().strip() == hashlib.sha256(out.read_bytes()).hexdigest()
-    train = computed["train"]
+    below = saved(backbone([complete], SETTINGS), tmp_path)
+    train, again, val = (features(below, images, split, SETTINGS)["features"] for split in ("train", "train", "val"))
     assert train.shape == (70, 3, 256) and train.dtype == np.float32
 
     expected = outputs_of(donor, "conv2_block1_out", images).mean(axis=(1, 2))
     assert np.allclose(train[:, 0], expected, rtol=1e-4)
-    assert np.array_equal(train, computed["again"])
-    assert np.array_equal(train[:, 0], computed["val"][:, 0])
+    assert np.array_equal(train, again)
+    assert np.array_equal(train[:, 0], val[:, 0])
     # Views are mild variations: unlike the image and one another, but nearer to it than another image is.
     assert not np.any(np.all(train[:, 1] == train[:, 2], axis=1) | np.all(train[:, 0] == train[:, 1], axis=1))
-    assert not np.allclose(train[:, 1], computed["val"][:, 1]), "each split has draws of its own"
+    assert not np.allclose(train[:, 1], val[:, 1]), "each split has draws of its own"
     to_view = np.linalg.norm(train[:, 1] - train[:, 0], axis=1)
     to_others = np.linalg.norm(np.roll(train[:, 0], 1, axis=0) - train[:, 0], axis=1)
     assert np.median(to_view) < np.median(to_others)
@@ -316,19 +301,9 @@ def test_file_whose_weights_do_not_match_one_by_one(complete, tmp_path, altered)
 def test_views_are_of_the_image_in_their_row(tmp_path):
     """Without any bounds a view is the plain image."""
     images = np.stack([phantom(np.random.default_rng(seed), "covid", 32) for seed in range(70)])
-    np.save(tmp_path / "images.npy", images)
     still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0)}
     still["compute"] = {"threads": 2, "mixed_precision": False}
-    backbone([], still, tmp_path / "backbone.keras")
-    features(
-        tmp_path / "backbone.keras",
-        tmp_path / "images.npy",
-        "train",
-        still,
-        tmp_path / "out.npy",
-        tmp_path / "cost.csv",
-    )
-    values = cache.read(tmp_path / "out.npy")
+    values = features(saved(backbone([], still), tmp_path), images, "train", still)["features"]
     for view in (1, 2):
         assert np.allclose(values[:, view], values[:, 0], rtol=1e-3, atol=1e-4 * np.abs(values).max())
 
@@ -338,17 +313,14 @@ def test_training_on_cached_features_is_training_on_images(tmp_path):
     rng = np.random.default_rng(0)
     labels = (np.arange(40) % 3 == 0).astype(np.float32)
     images = np.stack([phantom(rng, "covid" if label else "normal", 32) for label in labels])
-    np.save(tmp_path / "images.npy", images)
     compute = {"threads": 2, "mixed_precision": False}
     still = SETTINGS | {"augmentation": dict.fromkeys(SETTINGS["augmentation"], 0), "compute": compute}
-    backbone([], still, tmp_path / "backbone.keras")
-    features(
-        tmp_path / "backbone.keras", tmp_path / "images.npy", "train", still, tmp_path / "f.npy", tmp_path / "c.csv"
-    )
+    made = saved(backbone([], still), tmp_path)
+    values = features(made, images, "train", still)["features"]
 
     chosen = {"dense_layers": 2, "dense_units": 8, "dropout": 0.4, "l2": 0.001, "batch_size": 16, "learning_rate": 0.01}
     chosen |= {"optimizer": "adam", "loss": "weighted_cross_entropy"}
-    cached = Examples(cache.read(tmp_path / "f.npy"), labels, np.arange(40).astype(str))
+    cached = Examples(values, labels, np.arange(40).astype(str))
     uncached = Examples(images, labels, cached.files)
 
     def head():
@@ -356,7 +328,7 @@ def test_training_on_cached_features_is_training_on_images(tmp_path):
         return transfer.build(chosen, cached.values)
 
     untrained, alone, below = head(), head(), head()
-    network = transfer.whole(below, [tmp_path / "backbone.keras"])
+    network = transfer.whole(below, [made])
     frozen = network.get_layer("conv1_conv").get_weights()
     histories = [
         fitting.fit(trained, chosen, data, source, still, seed=2, epochs=3)

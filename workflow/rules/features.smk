@@ -8,8 +8,7 @@ localrules:
 rule fetch:
     """ImageNet weights of the backbone, downloaded once a build; nodes of a cluster often have no internet, so this is local."""
     output:
-        weights=IMAGENET,
-        digest=f"{IMAGENET}.sha256",
+        weights=digested(IMAGENET),
     log:
         "results/logs/fetch.log",
     benchmark:
@@ -17,10 +16,13 @@ rule fetch:
     # Before anything expensive runs.
     priority: 100
     params:
+        files=files,
         settings=chosen("transfer.backbone"),
+        download="results/features/download",
     # Without `code`: its hash says that the download is right, and no edit should need the internet again.
     shell:
-        "python -m pipeline.features fetch --settings {params.settings:q} --weights {output.weights} --log {log}"
+        "python -m pipeline.features fetch {params.files} --settings {params.settings:q} --download {params.download} "
+        "--log {log}"
 
 
 rule backbone:
@@ -28,8 +30,7 @@ rule backbone:
     input:
         tracked(IMAGENET) if config["transfer"]["weights"] == "imagenet" else [],
     output:
-        model="results/features/backbone.keras",
-        digest="results/features/backbone.keras.sha256",
+        model=digested("results/features/backbone.keras"),
     log:
         "results/logs/backbone.log",
     benchmark:
@@ -37,13 +38,14 @@ rule backbone:
     priority: 100
     threads: config["compute"]["threads"]
     params:
+        files=files,
         weights=lambda wildcards, input: user_files.weights_path(config, ROOT, IMAGENET),
         content=lambda wildcards: user_files.weights_digest(config, ROOT),
         settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.backbone", "transfer.output_layer"),
         code=code_of("pipeline.features", BACKBONE),
     shell:
-        "python -m pipeline.features backbone --weights {params.weights:q} --settings {params.settings:q} "
-        "--model-file {output.model} --log {log}"
+        "python -m pipeline.features backbone {params.files} --weights {params.weights:q} "
+        "--settings {params.settings:q} --log {log}"
 
 
 rule features:
@@ -52,8 +54,7 @@ rule features:
         backbone=tracked("results/features/backbone.keras"),
         images=tracked("results/data/{split}.npy"),
     output:
-        features="results/features/{split}.npy",
-        digest="results/features/{split}.npy.sha256",
+        features=digested("results/features/{split}.npy"),
         cost="results/features/{split}_cost.csv",
     log:
         "results/logs/features_{split}.log",
@@ -65,9 +66,9 @@ rule features:
     priority: 3
     threads: config["compute"]["threads"]
     params:
+        files=files,
         settings=chosen("seed", "augmentation", "transfer.views", "compute"),
         code=code_of("pipeline.features", BACKBONE),
     shell:
-        "python -m pipeline.features features --backbone {input.backbone[0]} --images {input.images[0]} "
-        "--split {wildcards.split} --settings {params.settings:q} --out {output.features} --cost {output.cost} "
+        "python -m pipeline.features features {params.files} --split {wildcards.split} --settings {params.settings:q} "
         "--log {log}"
