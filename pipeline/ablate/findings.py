@@ -4,6 +4,8 @@ Reads   the tables of the studies; what was selected for both models, which the 
 Returns findings (pipeline.findings); effects, one row per study and variant; times, one row per size of images.
 """
 
+import importlib
+
 import pandas as pd
 
 from pipeline import findings as decide
@@ -62,6 +64,8 @@ CUT = Finding(
     ("better", "earlier", "needed", "no_earlier", "one"),
     "whether a cut is better than the reference, and whether one with fewer parameters is not worse",
 )
+BACKBONE = Finding("backbone", ("whole", "cut"), "the reference of the study of cuts is the network's last layer")
+DEEPEST_CUT = Finding("deepest_cut", ("best", "not_best"), "the cut with the most parameters has the highest val AUC")
 BEST_CUT = Finding(
     "best_cut",
     ("better", "earlier", "reference"),
@@ -137,6 +141,7 @@ def findings(
     of_views = effect_of_views(views)
     decided += [augmentation_gap(augmentation), of_views, augmented(effects["augmentation"], of_views)]
     decided += [*heads(head, effects["head"]), *cuts(cut, effects["cut"])]
+    decided += [backbone(cut, settings["transfer"]["backbone"]), deepest_cut(cut)]
     decided += [*shares(data), *enough_images(data)]
     decided += [more_images(data, row) for row in decide.rows(data_rise)]
     decided += [selected_baseline(train_baseline_heldout, train_transfer_heldout), study_size(side, study_side)]
@@ -311,6 +316,22 @@ def cuts(table, effects):
         best = min(enough, key=lambda row: row["backbone_parameters"], default=own)
         cells = [(best, "backbone_parameters"), (own, "backbone_parameters")]
         yield BEST_CUT.is_("earlier" if enough else "reference", cells=cells, subject=best["variant"])
+
+
+def backbone(table, name):
+    own = reference(table)
+    layers = importlib.import_module(f"pipeline.models.backbones.{name}").LAYERS
+    return BACKBONE.is_("whole" if own["variant"] == layers[-1] else "cut", cells=[(own, "variant")])
+
+
+def deepest_cut(table):
+    """Where it is the best, the best one may lie beyond it."""
+    *earlier, deepest = sorted(decide.rows(table), key=lambda row: row["backbone_parameters"])
+    if not earlier:
+        return DEEPEST_CUT.is_("best", cells=[(deepest, "val_auc")])
+    best = max(earlier, key=lambda row: row["val_auc"])
+    values = {"above": "best", "equal": "not_best", "below": "not_best"}
+    return DEEPEST_CUT.of_number(deepest, "val_auc", limit=(best, "val_auc"), **values)
 
 
 def shares(table):

@@ -1,14 +1,11 @@
-"""finetune_compare: the two models side by side: how fast they learn, how large they are, what they cost.
+"""finetune: the two models side by side: how fast they learn, how large they are, what they cost.
 
-It belongs to the stage finetune, the last whose seconds it needs; a module of its own, so that no edit here trains
-anything again.
+A module of its own, so that no edit here trains anything again.
 
-Reads   tables/train/MODEL_model.csv and MODEL_heldout_history.csv; the tables of seconds that the stages have written,
-        each row with model and part.
-Writes  tables/finetune/compare.csv (size), compare_epochs.csv (epochs to given val AUCs), compare_cost.csv (seconds).
+Reads   the summaries of the final runs, the histories of the held-out ones; the tables of seconds that the stages have
+        written, each row with model and part.
+Returns a table of sizes, of epochs to given val AUCs, and of seconds.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,30 +16,20 @@ from pipeline.vocabulary import MODELS
 LEVELS = (0.9, 0.95, 0.98, 0.99)  # of val AUC
 
 
-def finetune_compare(
-    summaries: list[Path],
-    heldout: list[Path],
-    costs: list[Path],
-    table: Path,
-    epochs: Path,
-    cost: Path,
-):
+def compare(summaries: list[pd.DataFrame], heldout: list[pd.DataFrame], costs: list[pd.DataFrame]):
     """Compare the models by the runs that each stage has made.
 
     Seconds are summed by model and part of the work.
 
     Args:
-        summaries, heldout: a file a model, in the order of the vocabulary.
+        summaries, heldout: a table a model, in the order of the vocabulary.
     """
     sizes, reached = [], []
     for model, summary, histories in zip(MODELS, summaries, heldout, strict=True):
-        sizes.append(size_row(model, pd.read_csv(summary).iloc[0]))
-        reached += level_rows(model, pd.read_csv(histories))
-    table.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(sizes).to_csv(table, index=False)
-    pd.DataFrame(reached).to_csv(epochs, index=False)
-    seconds = pd.concat(map(pd.read_csv, costs)).groupby(["model", "part"], sort=False)["seconds"].sum()
-    seconds.reset_index().to_csv(cost, index=False)
+        sizes.append(size_row(model, summary.iloc[0]))
+        reached += level_rows(model, histories)
+    seconds = pd.concat(costs).groupby(["model", "part"], sort=False)["seconds"].sum()
+    return {"table": pd.DataFrame(sizes), "epochs": pd.DataFrame(reached), "cost": seconds.reset_index()}
 
 
 def size_row(model, summary):
@@ -76,4 +63,4 @@ def level_rows(model, histories):
 
 
 if __name__ == "__main__":
-    run(finetune_compare)
+    run(compare)

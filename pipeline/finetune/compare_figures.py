@@ -1,29 +1,26 @@
-"""Figures of both models side by side, of the stage finetune."""
-
-from pathlib import Path
+"""Figures of both models side by side."""
 
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure, save
+from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure
 from pipeline.vocabulary import MODELS
 
 SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
 METRICS = {"loss": "cross-\nentropy (nats)", "auc": "AUC"}
 
 
-def finetune_compare(finals: list[Path], heldout: list[Path], cost: Path, curves_figure: Path, cost_figure: Path):
+def draw(finals: list[pd.DataFrame], heldout: list[pd.DataFrame], cost: pd.DataFrame):
     """Draw the training curves of both models on one scale, and their seconds by part.
 
     Args:
         finals, heldout: a history a model, in the order of the vocabulary.
     """
-    final_histories = dict(zip(MODELS, map(pd.read_csv, finals), strict=True))
-    draw_curves(final_histories, dict(zip(MODELS, map(pd.read_csv, heldout), strict=True)), curves_figure)
-    draw_cost(pd.read_csv(cost), cost_figure)
+    histories = [dict(zip(MODELS, tables, strict=True)) for tables in (finals, heldout)]
+    return {"curves": draw_curves(*histories), "cost": draw_cost(cost)}
 
 
-def draw_curves(finals, heldout, file):
+def draw_curves(finals, heldout):
     """Upper panels: what is fitted, in the final runs; lower ones: val, in the held-out runs, a line a seed."""
     drawing, axes = figure(COLUMN, 2.7, 2, 2, sharex=True)
     for model in MODELS:
@@ -38,10 +35,10 @@ def draw_curves(finals, heldout, file):
             axes[1, column].xaxis.get_major_locator().set_params(integer=True)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside upper right", ncols=2)
-    save(drawing, file)
+    return drawing
 
 
-def draw_cost(table, file):
+def draw_cost(table):
     """One bar a model, of parts one after the other; prediction is left out, being of another kind."""
     drawing, axis = figure(COLUMN, 1.4)
     parts = [part for part in table["part"].unique() if part != "prediction"]
@@ -55,8 +52,8 @@ def draw_cost(table, file):
     axis.invert_yaxis()
     axis.set_xlabel("training time (minutes)")
     drawing.legend(loc="outside upper right", ncols=len(parts), columnspacing=0.8, handlelength=1, handletextpad=0.3)
-    save(drawing, file)
+    return drawing
 
 
 if __name__ == "__main__":
-    run(finetune_compare)
+    run(draw)

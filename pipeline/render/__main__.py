@@ -94,7 +94,7 @@ def names(settings, people, cells, drawings, answers):
         "demo": settings["demo"],
         "quick": settings["dataset"]["draw"] is not None,
         "external": settings["dataset"]["external"] is not None,
-        "backbone": {"name": backbone.NAME, "citation": backbone.CITATION, "output_layer": backbone.OUTPUT_LAYER},
+        "backbone": {"name": backbone.NAME, "citation": backbone.CITATION},
         "unfreeze_from": settings["finetune"]["unfreeze_from"],
     }
 

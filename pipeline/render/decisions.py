@@ -11,14 +11,9 @@ from pipeline.render import environment
 # Templates that still decide: to be emptied.
 UNCONVERTED = (
     "parts/bias.tex.j2",
-    "parts/costs.tex.j2",
-    "parts/curves.tex.j2",
     "parts/final.tex.j2",
-    "parts/finetuning.tex.j2",
     "parts/gap.tex.j2",
     "parts/heat.tex.j2",
-    "parts/images_needed.tex.j2",
-    "parts/improvements.tex.j2",
     "parts/initial.tex.j2",
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
@@ -29,7 +24,6 @@ UNCONVERTED = (
     "sections/conclusions.tex.j2",
     "sections/discussion.tex.j2",
     "sections/gradcam.tex.j2",
-    "sections/transfer.tex.j2",
 )
 
 FILTERS = {"abs", "float", "int", "length", "round", "sum"}

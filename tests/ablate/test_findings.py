@@ -217,6 +217,26 @@ def test_a_cut_without_an_interval_is_not_shown_to_be_worse():
     assert values(ablate.cuts(made, effects(made))) == {"cut": "earlier", "best_cut a": "earlier"}
 
 
+@pytest.mark.parametrize(("layer", "value"), [("post_relu", "whole"), ("conv4_block6_out", "cut")])
+def test_the_backbone_is_whole_up_to_its_last_layer(layer, value):
+    assert ablate.backbone(study("cut", layer, {}), "resnet50v2")["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("aucs", "value", "limit"),
+    [([0.85, 0.8, 0.85], "not_best", 0.85), ([0.85, 0.8, 0.86], "best", 0.85), ([0.85, 0.86, 0.86], "not_best", 0.86)],
+)
+def test_the_deepest_cut_may_be_the_best(aucs, value, limit):
+    variants = {"a": "worse", "deeper": "undetected"}
+    decided = ablate.deepest_cut(study("cut", "own", variants, backbone_parameters=[100, 10, 200], val_auc=aucs))
+    assert (decided["value"], decided["limit"]) == (value, limit)
+    assert decided["cells"].startswith("ablate/cut:3:val_auc; ")
+
+
+def test_a_cut_alone_is_the_best():
+    assert ablate.deepest_cut(study("cut", "own", {}, backbone_parameters=100, val_auc=0.9))["value"] == "best"
+
+
 # The number of images
 
 

@@ -1,11 +1,11 @@
-"""finetune_compare: epochs to given val AUCs, size and seconds, on tables made by hand."""
+"""Both models side by side: epochs to given val AUCs, size and seconds, on tables made by hand."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from pipeline.finetune.compare import LEVELS, finetune_compare, level_rows
+from pipeline.finetune.compare import LEVELS, compare, level_rows
 
 
 def histories(*aucs):
@@ -35,29 +35,24 @@ def test_epochs_to_a_level(aucs, reached, epochs):
     assert [None if math.isnan(row["epochs"]) else row["epochs"] for row in rows] == epochs
 
 
-def test_sizes_and_seconds(tmp_path):
+def test_sizes_and_seconds():
     """The seconds of all jobs of a part are added up; those of one model are not the other's."""
-    files = {}
-    for model, trainable, frozen in (("baseline", 1000, 10), ("transfer", 200, 30000)):
-        summary = {"epochs": 7, "trainable_parameters": trainable, "frozen_parameters": frozen, "weights_sha256": "ab"}
-        files[model] = [tmp_path / f"{model}_{name}.csv" for name in ("summary", "heldout")]
-        pd.DataFrame([summary]).to_csv(files[model][0], index=False)
-        histories([0.9]).to_csv(files[model][1], index=False)
-    costs = {
-        "trials": [("baseline", "search", 3.5), ("baseline", "search", 4)],
-        "more": [("transfer", "search", 1), ("baseline", "confirmation", 2)],
-        "features": [("transfer", "features", 8)],
-    }
-    for name, rows in costs.items():
-        pd.DataFrame(rows, columns=["model", "part", "seconds"]).assign(trial=1).to_csv(tmp_path / name, index=False)
-    summaries, heldout = zip(*files.values(), strict=True)
-    out = [tmp_path / f"{name}.csv" for name in ("table", "epochs", "cost")]
-    finetune_compare(list(summaries), list(heldout), [tmp_path / name for name in costs], *out)
-    table, epochs, cost = map(pd.read_csv, out)
+    summaries = [
+        pd.DataFrame([{"epochs": 7, "trainable_parameters": trainable, "frozen_parameters": frozen}])
+        for trainable, frozen in ((1000, 10), (200, 30000))
+    ]
+    costs = [
+        [("baseline", "search", 3.5), ("baseline", "search", 4)],
+        [("transfer", "search", 1), ("baseline", "confirmation", 2)],
+        [("transfer", "features", 8)],
+    ]
+    costs = [pd.DataFrame(rows, columns=["model", "part", "seconds"]).assign(trial=1) for rows in costs]
+    tables = compare(summaries, [histories([0.9])] * 2, costs)
+    table, epochs = tables["table"], tables["epochs"]
     assert table["model"].tolist() == ["baseline", "transfer"] and table["epochs"].tolist() == [7, 7]
     assert table["parameters"].tolist() == [1010, 30200] and table["bytes"].tolist() == [4040, 120800]
     assert (len(epochs), epochs["model"].nunique()) == (2 * len(LEVELS), 2)
-    seconds = {(row["model"], row["part"]): row["seconds"] for row in cost.to_dict("records")}
+    seconds = {(row["model"], row["part"]): row["seconds"] for row in tables["cost"].to_dict("records")}
     assert seconds == {
         ("baseline", "search"): 7.5,
         ("baseline", "confirmation"): 2,

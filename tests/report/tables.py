@@ -176,6 +176,9 @@ def made_up():
             {"val_auc_head": 0.978, "val_auc_finetuned": 0.986, "val_loss_head": 0.16, "val_loss_finetuned": 0.13,
              "verdict": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
         ],
+        "finetune/heldout_history": [
+            {"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate((0.16, 0.19, 0.13))
+        ],
         "finetune/model": [
             {"epochs": 7, "trainable_parameters": 23605121, "frozen_parameters": 90880, "weights_sha256": "ef" * 32}
         ],
@@ -528,7 +531,8 @@ def findings(tables, settings=None):
 
     A parameter of a stage's function `findings` is the table of that name: `compare`; of another stage with the stage's
     name in front: `audit_controls`; for tables of each model, the list of both: `selection` for
-    `{model}_selection`. A table that is not there is None. `settings` is the configuration, if not given the default.
+    `{model}_selection`, likewise of another stage: `train_gap`. A table that is not there is None. `settings` is the
+    configuration, if not given the default.
     """
     settings = settings or yaml.safe_load((ROOT / "config/config.yaml").read_text())
     frames, decided = {name: frame(name, text(rows)) for name, rows in tables.items()}, {}
@@ -554,7 +558,8 @@ def _given(stage, name, frames, settings):
     if name == "settings":
         return settings
     other, _, rest = name.partition("_")
-    of_models = [f"{stage}/{model}_{name}" for model in MODELS]
-    if of_models[0] in frames:
-        return [frames[table] for table in of_models]
+    for folder, own in ((stage, name), (other, rest)):
+        of_models = [f"{folder}/{model}_{own}" for model in MODELS]
+        if of_models[0] in frames:
+            return [frames[table] for table in of_models]
     return frames.get(f"{stage}/{name}", frames.get(f"{other}/{rest}"))

@@ -290,7 +290,7 @@ rule ablate_findings:
         "results/benchmarks/ablate_findings.tsv"
     params:
         files=files,
-        settings=chosen("dataset.image_size", "ablate.image_size"),
-        code=code_of("pipeline.ablate.findings"),
+        settings=chosen("dataset.image_size", "ablate.image_size", "transfer.backbone"),
+        code=code_of("pipeline.ablate.findings", BACKBONE),
     shell:
         "python -m pipeline.ablate.findings {params.files} --settings {params.settings:q} --log {log}"

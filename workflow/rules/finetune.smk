@@ -12,6 +12,7 @@ FINETUNE_HEAD = train_only_models("transfer")[0]
 localrules:
     finetune_gain,
     finetune_compare,
+    finetune_findings,
     finetune_figures,
     finetune_compare_figures,
 
@@ -145,10 +146,37 @@ rule finetune_compare:
     benchmark:
         "results/benchmarks/finetune_compare.tsv"
     params:
+        files=files,
         code=code_of("pipeline.finetune.compare"),
     shell:
-        "python -m pipeline.finetune.compare finetune_compare --summaries {input.summaries} --heldout {input.heldout} "
-        "--costs {input.costs} --table {output.table} --epochs {output.epochs} --cost {output.cost} --log {log}"
+        "python -m pipeline.finetune.compare {params.files} --log {log}"
+
+
+rule finetune_findings:
+    """What is claimed of both models' curves and costs, and of fine-tuning: each finding with its limit and margin."""
+    input:
+        tune_transfer_best="tables/tune/transfer_best.csv",
+        train_final=expand("tables/train/{model}_final.csv", model=MODELS),
+        train_gap=expand("tables/train/{model}_gap.csv", model=MODELS),
+        train_baseline_heldout="tables/train/baseline_heldout.csv",
+        attempts="tables/finetune/attempts.csv",
+        history="tables/finetune/history.csv",
+        heldout="tables/finetune/heldout.csv",
+        heldout_history="tables/finetune/heldout_history.csv",
+        compare="tables/finetune/compare.csv",
+        compare_epochs="tables/finetune/compare_epochs.csv",
+        compare_cost="tables/finetune/compare_cost.csv",
+    output:
+        findings=shown("tables/finetune/findings.csv"),
+    log:
+        "results/logs/finetune_findings.log",
+    benchmark:
+        "results/benchmarks/finetune_findings.tsv"
+    params:
+        files=files,
+        code=code_of("pipeline.finetune.findings"),
+    shell:
+        "python -m pipeline.finetune.findings {params.files} --log {log}"
 
 
 rule finetune_figures:
@@ -183,7 +211,7 @@ rule finetune_compare_figures:
     benchmark:
         "results/benchmarks/finetune_compare_figures.tsv"
     params:
+        files=files,
         code=code_of("pipeline.finetune.compare_figures"),
     shell:
-        "python -m pipeline.finetune.compare_figures finetune_compare --finals {input.finals} --heldout {input.heldout} "
-        "--cost {input.cost} --curves-figure {output.curves} --cost-figure {output.cost} --log {log}"
+        "python -m pipeline.finetune.compare_figures {params.files} --log {log}"

@@ -48,7 +48,7 @@ SUPPLEMENT_TABLES = [
     *expand("tables/tune/{model}_cost.csv", model=MODELS),
     *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
     "tables/train/transfer_layers.csv",
-    *expand("tables/finetune/{table}.csv", table=["heldout_history", "val_predictions"]),
+    "tables/finetune/val_predictions.csv",
     *expand("tables/final/{model}_val_predictions.csv", model=MODELS),
     *expand(
         "tables/evaluate/{table}.csv", table=["corrections", "test_predictions", "curves", "reliability", "samples"]
@@ -101,7 +101,8 @@ TABLES = [
     "tables/finetune/history.csv",
     "tables/finetune/model.csv",
     "tables/finetune/heldout.csv",
-    *expand("tables/finetune/{table}.csv", table=["compare", "compare_epochs", "compare_cost"]),
+    "tables/finetune/heldout_history.csv",
+    *expand("tables/finetune/{table}.csv", table=["compare", "compare_epochs", "compare_cost", "findings"]),
     *expand("tables/final/{model}_model.csv", model=MODELS),
     "tables/evaluate/thresholds.csv",
     "tables/evaluate/test_metrics.csv",
