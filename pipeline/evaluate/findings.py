@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline import findings as decide
 from pipeline.command import run
-from pipeline.findings import Finding, Margin
+from pipeline.findings import INTERVAL, Finding, Margin
 from pipeline.vocabulary import MODELS
 
 CHANCE = 0.5  # the AUC of a model that ranks at random
@@ -102,6 +102,16 @@ EXTERNAL_CHANGE = Finding(
 EXTERNAL_LOSS = Finding(
     "external_loss", ("both", "baseline", "transfer", "neither"), "the models whose AUC is lower on the external set"
 )
+EXTERNAL_RATE = Finding(
+    "external_rate",
+    ("lower", "not_lower"),
+    "the 95 % interval of the difference in sensitivity or specificity, external set less test set, lies below 0",
+)
+EXTERNAL_THRESHOLDS = Finding(
+    "external_thresholds",
+    ("carry_over", "lower"),
+    "a sensitivity or specificity at the threshold is lower on the external set than on test",
+)
 EXTERNAL_RANKING = Finding(
     "external_ranking",
     ("transfer", "baseline", "undetected"),
@@ -117,6 +127,11 @@ PREFERRED = Finding(
     ),
     "the model that ranks the external images better; else that which ranks the test images better; else the smaller "
     "one; none if neither separates the classes",
+)
+PREFERRED_MISSES = Finding(
+    "preferred_misses",
+    ("more", "not_more"),
+    "the other model has a significantly higher sensitivity on test than the preferred one",
 )
 
 
@@ -137,13 +152,15 @@ def findings(
     """Decide the findings; without an external set there is none of its tables. A parameter per input of the rule."""
     protocol = [looks(ledger), *train_only_runs(thresholds), perfect_auc(test_metrics), copies_in_test(explore_sizes)]
     metrics = [*above_chance(test_metrics), *above_cues(test_metrics, explore_shortcuts)]
-    decided = [*protocol, *metrics, *calibrations(calibration), *paired_tests(compare), *val_against_test(val_test)]
+    pairs = paired_tests(compare)
+    decided = [*protocol, *metrics, *calibrations(calibration), *pairs, *val_against_test(val_test)]
     rankings = [ranking(compare)]
     if external_metrics is not None:
         decided += [external_copies(data_external_summary), *external_changes(external_metrics)]
         rankings.append(external_ranking(external_compare))
     reached, fewer = separation(test_metrics), size(finetune_compare)
-    decided += [reached, *rankings, fewer, preference(reached, rankings, fewer)]
+    preferred = preference(reached, rankings, fewer)
+    decided += [reached, *rankings, fewer, preferred, preferred_misses(preferred, pairs)]
     return {"findings": decide.table(decided)}
 
 
@@ -232,21 +249,26 @@ def val_against_test(table):
     aucs = [
         VAL_TEST.of_interval(decide.row(table, model=model, metric="auc"), subject=model, **ways) for model in MODELS
     ]
+    loss = VAL_TEST_LOSS.follows(losing(aucs, "lower"), aucs)
+    return [*aucs, loss, *rates_at_thresholds(table, INTERVAL, VAL_TEST_RATE, THRESHOLDS)]
+
+
+def rates_at_thresholds(table, ends, rate, thresholds):
+    """Sensitivity and specificity of each model on other images, and whether one is lower there.
+
+    Args:
+        ends: columns of the interval of the difference; rate, thresholds: the findings.
+    """
     ways = {"above": "not_lower", "below": "lower", "neither": "not_lower"}
     rates = [
-        VAL_TEST_RATE.of_interval(decide.row(table, model=model, metric=metric), subject=f"{model} {metric}", **ways)
+        rate.of_interval(decide.row(table, model=model, metric=metric), ends, subject=f"{model} {metric}", **ways)
         for model in MODELS
         for metric in ("sensitivity", "specificity")
     ]
-    lower = [rate for rate in rates if rate["value"] == "lower"]
+    lower = [each for each in rates if each["value"] == "lower"]
     # One of them is enough: that which is farthest from the limit decides.
-    thresholds = THRESHOLDS.follows("lower", [max(lower, key=margin_of)]) if lower else None
-    loss = VAL_TEST_LOSS.follows(losing(aucs, "lower"), aucs)
-    return [*aucs, loss, *rates, thresholds or THRESHOLDS.follows("carry_over", rates)]
-
-
-def margin_of(decided):
-    return decided["margin"] or 0
+    decided = [max(lower, key=lambda each: each["margin"] or 0)] if lower else rates
+    return [*rates, thresholds.follows("lower" if lower else "carry_over", decided)]
 
 
 def losing(decided, lower):
@@ -293,14 +315,15 @@ def external_copies(summary):
 
 
 def external_changes(metrics):
-    """The change of each model's AUC from the test set, and which models lose."""
+    """The change of each model's AUC from the test set, and which models lose; the rates at the thresholds."""
     ends = ("difference_ci_low", "difference_ci_high")
     values = {"above": "better", "below": "worse", "neither": "undetected"}
     changes = [
         EXTERNAL_CHANGE.of_interval(decide.row(metrics, model=model, metric="auc"), ends, subject=model, **values)
         for model in MODELS
     ]
-    return [*changes, EXTERNAL_LOSS.follows(losing(changes, "worse"), changes)]
+    loss = EXTERNAL_LOSS.follows(losing(changes, "worse"), changes)
+    return [*changes, loss, *rates_at_thresholds(metrics, ends, EXTERNAL_RATE, EXTERNAL_THRESHOLDS)]
 
 
 def external_ranking(compare):
@@ -324,6 +347,14 @@ def preference(separation, rankings, size):
         if ranking["value"] != "undetected":
             return PREFERRED.follows(f"{ranking['value']}_{reason}", [separation, ranking])
     return PREFERRED.follows(f"{size['value']}_smaller", [separation, *rankings, size])
+
+
+def preferred_misses(preferred, pairs):
+    """Of the finding `preferred`, and of the paired tests."""
+    (sensitivity,) = (pair for pair in pairs if pair["subject"] == "sensitivity")
+    model = preferred["value"].split("_")[0]
+    misses = model in MODELS and sensitivity["value"] in MODELS and sensitivity["value"] != model
+    return PREFERRED_MISSES.follows("more" if misses else "not_more", [preferred, sensitivity])
 
 
 if __name__ == "__main__":

@@ -32,11 +32,14 @@ def aucs(*intervals):
     )
 
 
-def external(baseline, transfer):
-    """External metrics: (low, high) of the difference in AUC of each model."""
-    ends = ("difference_ci_low", "difference_ci_high")
-    rows = [{"model": model, "metric": "auc"} for model in MODELS]
-    rows = [row | dict(zip(ends, pair, strict=True)) for row, pair in zip(rows, (baseline, transfer), strict=True)]
+def external(**differences):
+    """External metrics: {metric: intervals of the difference, one per model}, others around 0."""
+    around = ((-0.1, 0.1), (-0.1, 0.1))
+    rows = [
+        {"model": model, "metric": metric, "difference_ci_low": low, "difference_ci_high": high}
+        for metric in METRICS
+        for model, (low, high) in zip(MODELS, differences.get(metric, around), strict=True)
+    ]
     return table("evaluate/external_metrics", rows)
 
 
@@ -234,8 +237,16 @@ def test_copies_in_the_external_set(dropped, expected):
     ],
 )
 def test_the_models_that_lose_on_the_external_set(baseline, transfer, changes, loss):
-    *of_models, lost = stage.external_changes(external(baseline, transfer))
-    assert [row["value"] for row in of_models] == changes and lost["value"] == loss
+    decided = stage.external_changes(external(auc=(baseline, transfer)))
+    assert [row["value"] for row in decided[:2]] == changes and decided[2]["value"] == loss
+
+
+@pytest.mark.parametrize("high, expected", [(-0.001, "lower"), (0, "not_lower")])
+def test_thresholds_that_do_not_carry_over_to_the_external_set(high, expected):
+    decided = stage.external_changes(external(specificity=((-0.3, high), (-0.1, 0.1))))
+    rates = {row["subject"]: row["value"] for row in decided if row["finding"] == "external_rate"}
+    assert rates.pop("baseline specificity") == expected and set(rates.values()) == {"not_lower"}
+    assert decided[-1]["value"] == ("lower" if expected == "lower" else "carry_over")
 
 
 @pytest.mark.parametrize(
@@ -265,6 +276,21 @@ def decided(value, margin=0.3):
 def test_the_model_that_is_preferred(separation, rankings, expected):
     size = decided("baseline")
     assert stage.preference(decided(separation), [decided(each) for each in rankings], size)["value"] == expected
+
+
+@pytest.mark.parametrize(
+    "preferred, sensitivity, expected",
+    [
+        ("transfer_ranks", "baseline", "more"),
+        ("baseline_smaller", "transfer", "more"),
+        ("transfer_ranks", "transfer", "not_more"),
+        ("transfer_ranks", "undetected", "not_more"),
+        ("none", "baseline", "not_more"),
+    ],
+)
+def test_a_preferred_model_that_misses_more_is_noticed(preferred, sensitivity, expected):
+    pairs = [{"subject": "accuracy"}, decided(sensitivity) | {"subject": "sensitivity"}]
+    assert stage.preferred_misses(decided(preferred), pairs)["value"] == expected
 
 
 def test_a_preference_is_as_fragile_as_the_weakest_finding_that_it_follows():
