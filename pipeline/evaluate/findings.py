@@ -143,6 +143,7 @@ def findings(
     thresholds: pd.DataFrame,
     ledger: pd.DataFrame,
     explore_shortcuts: pd.DataFrame,
+    explore_findings: pd.DataFrame,
     explore_sizes: pd.DataFrame,
     finetune_compare: pd.DataFrame,
     data_external_summary: pd.DataFrame | None,
@@ -151,16 +152,16 @@ def findings(
 ):
     """Decide the findings; without an external set there is none of its tables. A parameter per input of the rule."""
     protocol = [looks(ledger), *train_only_runs(thresholds), perfect_auc(test_metrics), copies_in_test(explore_sizes)]
-    metrics = [*above_chance(test_metrics), *above_cues(test_metrics, explore_shortcuts)]
+    metrics = [*above_chance(test_metrics), *above_cues(test_metrics, explore_shortcuts, explore_findings)]
     pairs = paired_tests(compare)
     decided = [*protocol, *metrics, *calibrations(calibration), *pairs, *val_against_test(val_test)]
     rankings = [ranking(compare)]
     if external_metrics is not None:
         decided += [external_copies(data_external_summary), *external_changes(external_metrics)]
         rankings.append(external_ranking(external_compare))
-    reached, fewer = separation(test_metrics), size(finetune_compare)
-    preferred = preference(reached, rankings, fewer)
-    decided += [reached, *rankings, fewer, preferred, preferred_misses(preferred, pairs)]
+    fewer = size(finetune_compare)
+    preferred = preference(separation(test_metrics, limits=[CHANCE]), rankings, fewer)
+    decided += [separation(test_metrics), *rankings, fewer, preferred, preferred_misses(preferred, pairs)]
     return {"findings": decide.table(decided)}
 
 
@@ -196,25 +197,24 @@ def above_chance(metrics):
     ]
 
 
-def above_cues(metrics, shortcuts):
-    cues = decide.row(shortcuts, cue="all together")
-    if not cues["ci_low"] > CHANCE:
-        margin = Margin.of_interval(cues["ci_low"], cues["ci_high"], CHANCE, "low")
-        decided = {"cells": [(cues, "ci_low"), (cues, "ci_high")], "limit": CHANCE, "margin": margin}
-        return [ABOVE_CUES.is_("no_reference", subject=model, **decided) for model in MODELS]
+def above_cues(metrics, shortcuts, explored):
+    """Against all cues together, where they separate the classes by the findings of the stage explore (`explored`)."""
+    cues = decide.row(explored, finding="cues")
+    if cues["value"] != "separate":
+        return [ABOVE_CUES.follows("no_reference", [cues], subject=model) for model in MODELS]
+    limit = (decide.row(shortcuts, cue="all together"), "value")
     values = {"above": "above", "below": "undetected", "neither": "undetected"}
     return [
-        ABOVE_CUES.of_interval(auc_on_test(metrics, model), limit=(cues, "value"), subject=model, **values)
-        for model in MODELS
+        ABOVE_CUES.of_interval(auc_on_test(metrics, model), limit=limit, subject=model, **values) for model in MODELS
     ]
 
 
-def separation(metrics):
-    """Of the model with the higher lower end; the limit is the one that is nearer to it."""
+def separation(metrics, limits=(CHANCE, HIGH_AUC)):
+    """Of the model with the higher lower end; the limit is the one of `limits` that is nearer to it."""
     row = max((auc_on_test(metrics, model) for model in MODELS), key=lambda row: row["ci_low"])
     low, high = row["ci_low"], row["ci_high"]
     value = "high" if low > HIGH_AUC else "partial" if low > CHANCE else "undetected"
-    limit = min(CHANCE, HIGH_AUC, key=lambda limit: abs(low - limit))
+    limit = min(limits, key=lambda limit: abs(low - limit))
     margin = Margin.of_interval(low, high, limit, "low")
     return SEPARATION.is_(value, cells=[(row, "ci_low"), (row, "ci_high")], limit=limit, margin=margin)
 
@@ -246,11 +246,12 @@ def paired_tests(compare):
 def val_against_test(table):
     """The AUC of each model, and which models lose; the rates at each threshold, and whether one is lower."""
     ways = {"above": "higher", "below": "lower", "neither": "undetected"}
-    aucs = [
-        VAL_TEST.of_interval(decide.row(table, model=model, metric="auc"), subject=model, **ways) for model in MODELS
+    rows = [decide.row(table, model=model, metric="auc") for model in MODELS]
+    return [
+        *(VAL_TEST.of_interval(row, subject=row["model"], **ways) for row in rows),
+        loss(VAL_TEST_LOSS, rows, INTERVAL),
+        *rates_at_thresholds(table, INTERVAL, VAL_TEST_RATE, THRESHOLDS),
     ]
-    loss = VAL_TEST_LOSS.follows(losing(aucs, "lower"), aucs)
-    return [*aucs, loss, *rates_at_thresholds(table, INTERVAL, VAL_TEST_RATE, THRESHOLDS)]
 
 
 def rates_at_thresholds(table, ends, rate, thresholds):
@@ -271,10 +272,16 @@ def rates_at_thresholds(table, ends, rate, thresholds):
     return [*rates, thresholds.follows("lower" if lower else "carry_over", decided)]
 
 
-def losing(decided, lower):
-    """The models whose finding, of one a model, has the value `lower`: both, one of them, or neither."""
-    models = [row["subject"] for row in decided if row["value"] == lower]
-    return "both" if len(models) == len(MODELS) else models[0] if models else "neither"
+def loss(finding, rows, ends):
+    """The models whose interval of a difference lies below 0: both, one of them, or neither.
+
+    Args:
+        rows: of each model; ends: columns of the interval.
+    """
+    models = [row["model"] for row in rows if row[ends[1]] < 0]
+    value = "both" if len(models) == len(MODELS) else models[0] if models else "neither"
+    margin = min(Margin.of_interval(*(row[end] for end in ends), 0, "high") for row in rows)
+    return finding.is_(value, cells=[(row, end) for row in rows for end in ends], limit=0, margin=margin)
 
 
 def calibrations(table):
@@ -317,13 +324,13 @@ def external_copies(summary):
 def external_changes(metrics):
     """The change of each model's AUC from the test set, and which models lose; the rates at the thresholds."""
     ends = ("difference_ci_low", "difference_ci_high")
-    values = {"above": "better", "below": "worse", "neither": "undetected"}
-    changes = [
-        EXTERNAL_CHANGE.of_interval(decide.row(metrics, model=model, metric="auc"), ends, subject=model, **values)
-        for model in MODELS
+    ways = {"above": "better", "below": "worse", "neither": "undetected"}
+    rows = [decide.row(metrics, model=model, metric="auc") for model in MODELS]
+    return [
+        *(EXTERNAL_CHANGE.of_interval(row, ends, subject=row["model"], **ways) for row in rows),
+        loss(EXTERNAL_LOSS, rows, ends),
+        *rates_at_thresholds(metrics, ends, EXTERNAL_RATE, EXTERNAL_THRESHOLDS),
     ]
-    loss = EXTERNAL_LOSS.follows(losing(changes, "worse"), changes)
-    return [*changes, loss, *rates_at_thresholds(metrics, ends, EXTERNAL_RATE, EXTERNAL_THRESHOLDS)]
 
 
 def external_ranking(compare):
@@ -338,15 +345,16 @@ def size(compare):
     return SMALLER.of_number(baseline, "parameters", limit=limit, **values)
 
 
-def preference(separation, rankings, size):
-    """Of the rankings on the test set and, if there is one, on the external set."""
-    if separation["value"] == "undetected":
-        return PREFERRED.follows("none", [separation])
-    reasons = zip(("ranks", "carries_over"), rankings, strict=False)
-    for reason, ranking in reversed(list(reasons)):
+def preference(reached, rankings, size):
+    """Of the separation against chance, and the rankings on the test set and, if there is one, on the external set."""
+    if reached["value"] == "undetected":
+        return PREFERRED.follows("none", [reached])
+    decided = [reached]
+    for ranking, reason in reversed(list(zip(rankings, ("ranks", "carries_over"), strict=False))):
+        decided.append(ranking)
         if ranking["value"] != "undetected":
-            return PREFERRED.follows(f"{ranking['value']}_{reason}", [separation, ranking])
-    return PREFERRED.follows(f"{size['value']}_smaller", [separation, *rankings, size])
+            return PREFERRED.follows(f"{ranking['value']}_{reason}", decided)
+    return PREFERRED.follows(f"{size['value']}_smaller", [*decided, size])
 
 
 def preferred_misses(preferred, pairs):

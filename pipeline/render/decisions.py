@@ -22,7 +22,6 @@ UNCONVERTED = (
     "parts/search.tex.j2",
     "parts/trust.tex.j2",
     "sections/conclusions.tex.j2",
-    "sections/discussion.tex.j2",
     "sections/gradcam.tex.j2",
 )
 

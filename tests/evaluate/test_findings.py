@@ -76,14 +76,17 @@ def test_above_chance():
     assert values(decided) == {"baseline": "below", "transfer": "undetected"}
 
 
-def test_cues_are_the_reference_where_they_are_above_chance():
-    def decided(low):
-        cues = {"cue": "all together", "value": 0.8, "ci_low": low, "ci_high": 0.9}
-        return stage.above_cues(aucs((0.801, 0.9, 0.95), (0.8, 0.9, 0.95)), table("explore/shortcuts", [cues]))
+def test_cues_are_the_reference_where_they_separate_the_classes():
+    def decide(value):
+        cues = table("explore/shortcuts", [{"cue": "all together", "value": 0.8}])
+        explored = {"finding": "cues", "value": value, "cells": "explore/shortcuts:1:ci_low", "limit": 0.5}
+        explored = table("explore/findings", [explored | {"margin": 0.1, "unit": "half width"}])
+        return stage.above_cues(aucs((0.801, 0.9, 0.95), (0.8, 0.9, 0.95)), cues, explored)
 
-    assert values(decided(0.501)) == {"baseline": "above", "transfer": "undetected"}
-    assert decided(0.501)[0]["limit"] == 0.8 and "explore/shortcuts:1:value" in decided(0.501)[0]["cells"]
-    assert values(decided(0.5)) == dict.fromkeys(MODELS, "no_reference")
+    above = decide("separate")
+    assert values(above) == {"baseline": "above", "transfer": "undetected"}
+    assert above[0]["limit"] == 0.8 and "explore/shortcuts:1:value" in above[0]["cells"]
+    assert values(decide("undetected")) == dict.fromkeys(MODELS, "no_reference")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +152,12 @@ def test_val_against_test(interval, expected, loss):
     assert decided["val_test", "baseline"]["value"] == expected
     assert decided["val_test", "transfer"]["value"] == "undetected"
     assert decided["val_test_loss", ""]["value"] == loss
+
+
+def test_a_loss_does_not_turn_where_a_gain_turns():
+    decided = val_test(baseline_auc=(0.0001, 0.02))
+    assert decided["val_test", "baseline"]["margin"] < 0.02
+    assert decided["val_test_loss", ""]["value"] == "neither" and decided["val_test_loss", ""]["margin"] == 1
 
 
 def test_both_models_can_lose():
@@ -296,3 +305,12 @@ def test_a_preferred_model_that_misses_more_is_noticed(preferred, sensitivity, e
 def test_a_preference_is_as_fragile_as_the_weakest_finding_that_it_follows():
     preference = stage.preference(decided("high", 0.5), [decided("transfer", 0.2)], decided("baseline", 0.1))
     assert (preference["margin"], preference["unit"]) == (0.2, "half width")
+    # A ranking on the external set that is nearly detected would turn it too.
+    rankings = [decided("transfer", 0.2), decided("undetected", 0.15)]
+    assert stage.preference(decided("high", 0.5), rankings, decided("baseline", 0.1))["margin"] == 0.15
+
+
+def test_a_preference_hangs_on_chance_and_not_on_a_high_auc():
+    metrics = aucs((0.2, 0.3, 0.4), (0.91, 0.93, 0.95))
+    assert stage.separation(metrics)["margin"] == pytest.approx(0.5)
+    assert stage.separation(metrics, limits=[0.5])["margin"] == pytest.approx(0.41 / 0.02)

@@ -137,6 +137,7 @@ rule evaluate_findings:
         thresholds="tables/evaluate/thresholds.csv",
         ledger="tables/evaluate/ledger.csv",
         explore_shortcuts="tables/explore/shortcuts.csv",
+        explore_findings="tables/explore/findings.csv",
         explore_sizes="tables/explore/sizes.csv",
         finetune_compare="tables/finetune/compare.csv",
         data_external_summary=["tables/data/external_summary.csv"] if config["dataset"]["external"] else [],
