@@ -54,11 +54,10 @@ include: "workflow/rules/submission.smk"
 
 
 rule all:
-    """The article, with it everything it is made from, its supplement, and the notebook of Task 2."""
+    """The article, with it all tables and figures, and the notebook of Task 2."""
     default_target: True
     input:
         "report/report.pdf",
-        *SUPPLEMENT_FIGURES,
         "results/notebooks/baseline.ipynb",
 
 

@@ -1,10 +1,9 @@
-"""report: the article, typeset from the run's tables and figures alone.
+"""report: the article, typeset only from the tables and figures of the run.
 
 Reads   templates, preamble, references and metadata beside the article's template; tables/STAGE/*.csv and
         figures/STAGE/*.pdf that it is given.
-Writes  report/report.pdf; tables/report/trace.csv, one row a number or text read from a table;
-        tables/report/questions.csv, one row a question: where it is answered, and on what the answer rests;
-        tables/report/checks.csv, one row a check: level, verdict, what was found, what to do.
+Returns pdf; trace, one row per number or text read from a table; questions, one row per question: where it is
+        answered, and on what the answer rests; checks, one row per check: level, result, what was found, what to do.
 """
 
 import importlib
@@ -17,24 +16,16 @@ from pipeline.render.cells import Tables
 from pipeline.render.figures import Figures
 from pipeline.render.questions import Questions
 
+# The article may have 15 pages. With an external set these figures move to the supplement.
+MOVED_FIGURES = ("gradcam/regions", "tune/transfer")
+MADE_HERE = [Path(f"tables/report/{name}.csv") for name in ("trace", "questions", "checks")]
 
-def render(
-    settings: dict,
-    article: Path,
-    tables: list[Path],
-    figures: list[Path],
-    supplement: list[Path],
-    config_sha256: str,
-    build: Path,
-    pdf: Path,
-    trace: Path,
-    questions: Path,
-    checks_table: Path,
-):
-    """Render the templates, run LaTeX in the folder `build`, and put the PDF in its place.
 
-    `supplement` lists the figures and tables that the article can link to; `config_sha256` is the digest of the whole
-    configuration.
+def render(article: Path, tables: list[Path], figures: list[Path], settings: dict, build: Path):
+    """Render the templates, run LaTeX in the folder `build`, and check the article.
+
+    Args:
+        article: its template; the other templates, preamble, references and metadata are beside it.
 
     Raises:
         InputError: a template, the metadata or a table is not as it must be, TeX fails, or a check of level build.
@@ -42,16 +33,13 @@ def render(
     # Leftovers of a failed run could decide what LaTeX makes of this one.
     shutil.rmtree(build, ignore_errors=True)
     cells = Tables(tables)
-    drawings = Figures(figures, supplement, build)
+    moved = MOVED_FIGURES if settings["dataset"]["external"] else ()
+    drawings = Figures(figures, [*tables, *MADE_HERE], build, moved)
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
     origin = provenance.of(article.parent)
     templates = environment.create(
-        article.parent,
-        build,
-        **names(settings, people, cells, drawings, answers),
-        provenance=origin,
-        config_sha256=config_sha256,
+        article.parent, build, **names(settings, people, cells, drawings, answers), provenance=origin
     )
     environment.write(templates, article.name, build)
     for file in ("preamble.tex", "references.bib"):
@@ -59,23 +47,19 @@ def render(
     source = build / article.stem
     typeset = latex.typeset(source, origin.epoch)
 
-    cells.write_trace(trace)
-    answers.write(questions, latex.labels(source))
-    results = checks.of_build(source, article.parent, answers, cells, drawings)
+    results = checks.of_build(source, article.parent, answers, drawings)
     results += checks.of_submission(source, people, cells, settings)
-    checks.write(results, checks_table)
-    # Of a failed job Snakemake removes the outputs; this copy stays.
-    shutil.copyfile(checks_table, build / checks_table.name)
+    # Of a failed job there are no outputs; this file stays.
+    checks.table(results).to_csv(build / "checks.csv", index=False)
     checks.enforce(results)
-    pdf.parent.mkdir(parents=True, exist_ok=True)
-    # A reader never finds half a PDF.
-    unfinished = pdf.with_suffix(".pdf.part")
-    shutil.copyfile(typeset, unfinished)
-    unfinished.replace(pdf)
-    open_checks = [check.check for check in results if check.found]
-    log.info("%s: %d readings of tables in %s", pdf, len(cells.readings), trace)
-    if open_checks:
-        log.info("Before it is handed in (%s): %s", checks_table, ", ".join(open_checks))
+    if open_checks := [check.check for check in results if check.found]:
+        log.info("Before it is handed in (tables/report/checks.csv): %s", ", ".join(open_checks))
+    return {
+        "pdf": typeset,
+        "trace": cells.trace(),
+        "questions": answers.table(latex.labels(source)),
+        "checks": checks.table(results),
+    }
 
 
 def names(settings, people, cells, drawings, answers):

@@ -9,6 +9,8 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from pipeline.command import InputError
 
 BOOLEANS = {"True": True, "False": False}
@@ -102,32 +104,21 @@ class Tables:
         words = (word.reading.raw if isinstance(word, Number) else word for word in subject)
         return self.row(f"{stage}/findings", finding=finding, subject=" ".join(words))["value"]
 
-    def unread(self):
-        """The names of the tables that nothing was read from."""
-        return [table for table in self.files if table not in self.opened]
-
     def _open(self, table):
         if table not in self.files:
-            raise InputError(
-                f"table {table!r} is not an input of the rule report; known: {', '.join(sorted(self.files))} "
-                "(workflow/rules/report.smk lists them)"
-            )
+            raise InputError(f"table {table!r}: no rule makes it; known: {', '.join(sorted(self.files))}")
         if table not in self.opened:
             self.opened[table] = _Content(self.files[table])
         return self.opened[table]
 
-    def write_trace(self, file):
-        """Write the record: file, row, column, raw, shown, sha256 (of the table), in the order of the article."""
+    def trace(self):
+        """The record: file, row, column, raw, shown, sha256 (of the table), in the order of the article."""
         lines = [
             (reading.file, reading.row, reading.column, reading.raw, shown, reading.sha256)
             for reading in self.readings
             for shown in reading.shown or [""]
         ]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "w", newline="") as output:
-            writer = csv.writer(output, lineterminator="\n")
-            writer.writerow(["file", "row", "column", "raw", "shown", "sha256"])
-            writer.writerows(dict.fromkeys(lines))
+        return pd.DataFrame(list(dict.fromkeys(lines)), columns=["file", "row", "column", "raw", "shown", "sha256"])
 
 
 class Rows(tuple):

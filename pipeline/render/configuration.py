@@ -1,23 +1,18 @@
-"""configuration: the numbers that were set, as a table from which the article can quote them. It belongs to the stage
-report.
+"""report: the numbers that were set, as a table from which the article can quote them.
 
-Writes  tables/report/configuration.csv, one row per key that holds a number: training.patience, 5; last the SHA-256 of
-        the whole configuration, by which the workflow knows whether these tables were made with the current one.
+One row per key that holds a number: training.patience, 5; last the SHA-256 of the whole configuration, by which the
+workflow knows whether these tables were made with the current one.
 """
 
-import csv
-from pathlib import Path
+import pandas as pd
 
 from pipeline.command import run
 
 
-def configuration(settings: dict, config_sha256: str, table: Path):
-    """Write key (dotted) and value of each number, and the digest as the value of `sha256`."""
-    table.parent.mkdir(parents=True, exist_ok=True)
-    with open(table, "w", newline="") as output:
-        writer = csv.writer(output, lineterminator="\n")
-        writer.writerow(["key", "value"])
-        writer.writerows([*numbers(settings), ("sha256", config_sha256)])
+def configuration(settings: dict, config_sha256: str):
+    """Key (dotted) and value of each number, and the digest as the value of `sha256`."""
+    rows = [*numbers(settings), ("sha256", config_sha256)]
+    return {"table": pd.DataFrame(rows, columns=["key", "value"], dtype=object)}
 
 
 def numbers(settings, group=""):

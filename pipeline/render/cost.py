@@ -1,7 +1,7 @@
-"""cost: what the jobs behind the article took. It belongs to the stage report.
+"""report: what the jobs behind the article took.
 
-Reads   results/benchmarks/*.tsv, which Snakemake writes, one file a job.
-Writes  tables/report/cost.csv, one row a rule; tables/report/cost_stages.csv, one row a stage and one for all.
+Reads   results/benchmarks/*.tsv, which Snakemake writes, one file per job.
+Returns table, one row per rule, and stages, one row per stage and one for all.
 """
 
 from pathlib import Path
@@ -11,18 +11,16 @@ import pandas as pd
 from pipeline.command import run
 
 
-def cost(jobs: dict, benchmarks: Path, table: Path, stages_table: Path):
+def cost(jobs: dict, benchmarks: Path):
     """Sum the jobs' seconds; a job that has no benchmark (yet) is left out.
 
     Args:
         jobs: {stage: {rule: names of its jobs}}.
-        benchmarks: the folder with a file a job.
+        benchmarks: the folder with a file per job.
     """
     taken = read(jobs, benchmarks)
-    table.parent.mkdir(parents=True, exist_ok=True)
-    summary(taken, ["stage", "rule"]).to_csv(table, index=False)
     stages = [summary(taken, ["stage"]), summary(taken.assign(stage="all"), ["stage"])]
-    pd.concat(stages).to_csv(stages_table, index=False)
+    return {"table": summary(taken, ["stage", "rule"]), "stages": pd.concat(stages)}
 
 
 def read(jobs, benchmarks):

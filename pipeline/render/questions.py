@@ -3,10 +3,11 @@ r"""Answers to the assignment's questions: each marked in the margin by its numb
 A template writes an answer as \BLOCK{call question(NUMBER)} ... \BLOCK{endcall}.
 """
 
-import csv
 import re
 from itertools import zip_longest
 from typing import NamedTuple
+
+import pandas as pd
 
 from pipeline.command import InputError
 from pipeline.render import environment
@@ -59,17 +60,15 @@ class Questions:
         )
         return Tex(rf"\question{{{number}}}{text}")
 
-    def write(self, file, labels):
-        """Write question, section, page, cells (TABLE:ROW:COLUMN), floats; one row an answer.
+    def table(self, labels):
+        """question, section, page, cells (TABLE:ROW:COLUMN), floats; one row per answer.
 
         Args:
             labels: {label: (section, page)} of the typeset article, in which an answer is "question:NUMBER".
         """
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "w", newline="") as output:
-            writer = csv.writer(output, lineterminator="\n")
-            writer.writerow(["question", "section", "page", "cells", "floats"])
-            for number, answer in sorted(self.answers.items()):
-                cells = dict.fromkeys(f"{cell.table}:{cell.row}:{cell.column}" for cell in answer.cells)
-                place = labels.get(f"question:{number}", ("", ""))
-                writer.writerow([number, *place, "; ".join(cells), "; ".join(answer.floats)])
+        rows = []
+        for number, answer in sorted(self.answers.items()):
+            cells = dict.fromkeys(f"{cell.table}:{cell.row}:{cell.column}" for cell in answer.cells)
+            place = labels.get(f"question:{number}", ("", ""))
+            rows.append([number, *place, "; ".join(cells), "; ".join(answer.floats)])
+        return pd.DataFrame(rows, columns=["question", "section", "page", "cells", "floats"])

@@ -2,13 +2,13 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
+from pipeline import storage
 from pipeline.render import __main__ as stage
 from pipeline.render.margins import margins
-from tests.report.tables import ROOT, UNREAD, findings, made_up, text
+from tests.report.tables import ROOT, findings, made_up, text
 
 REPORT = ROOT / "report"
 WHOLE = {"draw": None, "external": None}
@@ -50,17 +50,16 @@ FIGURES = {
     "gradcam/regions": (3.4, 1.9),
     "gradcam/deletion": (3.4, 1.8),
 }
+# Linked, not shown.
 SUPPLEMENT = [
-    *(f"figures/explore/{name}.pdf" for name in ("images", "samples_val", "samples_test")),
-    *(f"figures/tune/{model}_{view}.pdf" for model in ("baseline", "transfer") for view in ("progress", "importance")),
-    *(f"figures/train/{name}.pdf" for name in ("baseline_final", "transfer_final")),
-    "figures/finetune/compare_cost.pdf",
-    *(f"figures/evaluate/{name}.pdf" for name in ("reliability", "scores")),
-    "figures/audit/markers.pdf",
-    *(f"tables/{name}.csv" for name in ("train/transfer_layers", "report/trace", "report/cost")),
+    *(f"explore/{name}" for name in ("images", "samples_val", "samples_test")),
+    *(f"tune/{model}_{view}" for model in ("baseline", "transfer") for view in ("progress", "importance")),
+    *(f"train/{model}_final" for model in ("baseline", "transfer")),
+    "finetune/compare_cost",
+    *(f"evaluate/{name}" for name in ("reliability", "scores")),
+    "audit/markers",
 ]
-# With an external set, in the order of workflow/rules/report.smk.
-MOVED = ["gradcam/regions", "tune/transfer"]
+FIGURES |= dict.fromkeys(SUPPLEMENT, (3.4, 2.0))
 CELL = re.compile(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}")
 
 
@@ -78,11 +77,7 @@ class Run:
         )
 
     def write_inputs(self, settings):
-        """Write the tables, with the findings that follow from them, and blank figures.
-
-        Returns:
-            files of tables and of figures, and the names of the files in the supplement.
-        """
+        """Write the tables, with the findings that follow from them, and blank figures; their files."""
         listed = {
             name: rows
             for name, rows in self.tables.items()
@@ -91,37 +86,28 @@ class Run:
         decided = findings(listed)
         findings_tables = [made for name, made in decided.items() if name.endswith("/findings")]
         decided["report/margins"] = margins(findings_tables)["margins"]
-        # A stage may have nothing to say without an external set; what nobody reads is no input.
-        decided = {name: made for name, made in decided.items() if len(made) or name == "report/margins"}
-        listed = {name: rows for name, rows in listed.items() if name not in UNREAD}
-        moved = MOVED if settings["dataset"]["external"] else []
         contents = {f"tables/{name}.csv": text(rows) for name, rows in listed.items()}
         contents |= {f"tables/{name}.csv": made.to_csv(index=False) for name, made in decided.items()}
-        contents |= {f"figures/{name}.pdf": blank_pdf(*size) for name, size in FIGURES.items() if name not in moved}
+        contents |= {f"figures/{name}.pdf": blank_pdf(*size) for name, size in FIGURES.items()}
         for name, content in contents.items():
             file = self.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
-        tables, figures = (
+        return (
             [self.folder / name for name in contents if name.startswith(f"{kind}/")] for kind in ("tables", "figures")
         )
-        return tables, figures, [Path(file) for file in [*SUPPLEMENT, *(f"figures/{name}.pdf" for name in moved)]]
 
     def render(self, settings=REAL):
-        tables, figures, supplement = self.write_inputs(settings)
-        stage.render(
-            settings=settings,
+        tables, figures = self.write_inputs(settings)
+        made = stage.render(
             article=self.report / "article.tex.j2",
             tables=tables,
             figures=figures,
-            supplement=supplement,
-            config_sha256="23" * 32,
+            settings=settings,
             build=self.folder / "results/report",
-            pdf=self.pdf,
-            trace=self.trace,
-            questions=self.questions,
-            checks_table=self.checks,
         )
+        files = {"pdf": self.pdf, "trace": self.trace, "questions": self.questions, "checks": self.checks}
+        storage.write({name: [file] for name, file in files.items()}, made)
 
     def source(self, settings=REAL):
         """The TeX that the templates give, white space as single blanks."""

@@ -14,8 +14,6 @@ from pipeline.render import configuration
 from pipeline.vocabulary import MODELS
 
 ROOT = Path(__file__).parents[2]
-# What findings are decided from, and the article does not read.
-UNREAD = {"ablate/resolution_cost"}
 STAGES = ["data", "explore", "features", "tune", "train", "finetune", "final", "ablate", "evaluate", "gradcam", "audit"]
 
 

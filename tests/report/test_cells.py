@@ -47,7 +47,7 @@ def test_a_finding_is_read_by_its_name_and_subject(tmp_path, tables):
         ("tune/baseline", {"status": "finished"}, r"2 rows match status='finished'; exactly one must"),
         ("tune/baseline", {}, r"3 rows match no condition; exactly one must"),
         ("tune/baseline", {"model": "a"}, r"baseline.csv: no column 'model'; there are trial, status, kept, val_auc"),
-        ("tune/transfer", {}, r"table 'tune/transfer' is not an input of the rule report; known: tune/baseline"),
+        ("tune/transfer", {}, r"table 'tune/transfer': no rule makes it; known: tune/baseline"),
     ],
 )
 def test_cell_errors_name_table_and_conditions(tables, table, conditions, message):
@@ -60,21 +60,20 @@ def test_an_unknown_column_is_refused(tables):
         tables.cell("tune/baseline", trial=1, column="auc")
 
 
-def test_the_trace_lists_every_reading_once(tables, tmp_path):
+def test_the_trace_lists_every_reading_once(tables):
     for _ in range(2):
         filters.number(tables.cell("tune/baseline", trial=1, column="val_auc"), digits=3)
     filters.count(tables.rows("tune/baseline", status="finished").length)
     assert tables.cell("tune/baseline", trial=2, column="val_auc") < 0.9
-    tables.write_trace(tmp_path / "trace.csv")
     file = tables.files["tune/baseline"]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    with open(tmp_path / "trace.csv") as trace:
-        assert list(csv.reader(trace)) == [
-            ["file", "row", "column", "raw", "shown", "sha256"],
-            [str(file), "1", "val_auc", "0.9", "0.900", digest],
-            [str(file), "1 2", "(rows)", "2", "2", digest],
-            [str(file), "2", "val_auc", "0.8", "", digest],
-        ]
+    trace = tables.trace()
+    assert list(trace) == ["file", "row", "column", "raw", "shown", "sha256"]
+    assert trace.values.tolist() == [
+        [file, "1", "val_auc", "0.9", "0.900", digest],
+        [file, "1 2", "(rows)", "2", "2", digest],
+        [file, "2", "val_auc", "0.8", "", digest],
+    ]
 
 
 def test_every_number_of_the_article_is_in_the_trace(untyped):

@@ -1,16 +1,15 @@
 """The tables of the configuration and of the cost, which the article quotes."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline.render import configuration, cost
 
 
-def test_the_numbers_of_the_configuration_are_a_table(tmp_path):
+def test_the_numbers_of_the_configuration_are_a_table():
     settings = {"seed": 1, "demo": False, "tune": {"space": {"scale": "log", "range": [0, 1]}, "share": 0.5}}
-    configuration.configuration(settings, "ab12", tmp_path / "report/configuration.csv")
-    assert (tmp_path / "report/configuration.csv").read_text() == "key,value\nseed,1\ntune.share,0.5\nsha256,ab12\n"
+    made = configuration.configuration(settings, "ab12")["table"]
+    assert made.to_csv(index=False) == "key,value\nseed,1\ntune.share,0.5\nsha256,ab12\n"
 
 
 def test_the_cost_of_the_jobs_is_summed_by_rule_and_stage(tmp_path):
@@ -20,9 +19,7 @@ def test_the_cost_of_the_jobs_is_summed_by_rule_and_stage(tmp_path):
     (tmp_path / "propose.tsv").write_text(header + "1\t0:00:01\tNA\t0.5\n")
     (tmp_path / "of_another_configuration.tsv").write_text(header + "999\t0:16:39\t9999\t999\n")
     jobs = {"tune": {"propose": ["propose"], "trial": ["trial_1", "trial_2"]}, "train": {"final": ["never_run"]}}
-    files = {"table": tmp_path / "tables/cost.csv", "stages_table": tmp_path / "tables/cost_stages.csv"}
-    cost.cost(jobs, tmp_path, **files)
-    rules, stages = (pd.read_csv(file) for file in files.values())
+    rules, stages = cost.cost(jobs, tmp_path).values()
     assert rules.values.tolist() == [
         ["tune", "propose", 1, 1.0, 0.5, 1.0, pytest.approx(np.nan, nan_ok=True)],
         ["tune", "trial", 2, 40.5, 20.25, 30.0, 1100.5],

@@ -67,10 +67,10 @@ class Sections:
             SETTINGS[settings],
             REPORT / "metadata.yaml",
             cells,
-            Figures(figures, supplement, self.folder),
+            Figures(figures, tables, self.folder),
             Questions(cells.readings),
         )
-        self.environments[settings].globals |= names | {"provenance": self.origin, "config_sha256": "23" * 32}
+        self.environments[settings].globals |= names | {"provenance": self.origin}
         return self.environments[settings].get_template(f"sections/{section}").render()
 
 

@@ -3,7 +3,7 @@ import sys
 
 from pipeline.command import InputError
 from pipeline.render import metadata
-from workflow import benchmarks
+from workflow import outputs
 
 ARTICLE = ROOT / "report/article.tex.j2"
 # What lies beside it: inputs, so that an edit of one reruns the report and nothing else.
@@ -20,129 +20,7 @@ if workflow.is_main_process:
         # An exception is shown with more lines.
         sys.exit(str(error))
 
-# The article may have 15 pages. Where an optional section needs the room, figures move to the supplement in this order.
-MOVABLE_FIGURES = [
-    "figures/gradcam/regions.pdf",
-    "figures/tune/transfer.pdf",
-]
-MOVED_FIGURES = MOVABLE_FIGURES if config["dataset"]["external"] else []
-
-# What the article has no room for is shown by `snakemake --report` and handed in with the article, which links to every
-# figure of it.
-SUPPLEMENT_FIGURES = [
-    *expand("figures/explore/{figure}.pdf", figure=["images", "samples_val", "samples_test"]),
-    *expand("figures/tune/{model}_{view}.pdf", model=MODELS, view=["progress", "importance"]),
-    *expand("figures/train/{model}_final.pdf", model=MODELS),
-    "figures/finetune/compare_cost.pdf",
-    *expand("figures/evaluate/{figure}.pdf", figure=["reliability", "scores"]),
-    "figures/audit/markers.pdf",
-    *MOVED_FIGURES,
-]
-SUPPLEMENT_TABLES = [
-    *expand("tables/data/{table}.csv", table=["index", "duplicates"]),
-    *expand("tables/data/index_{split}.csv", split=SPLITS),
-    *expand("tables/explore/{table}.csv", table=["intensities", "images"]),
-    *expand("tables/ablate/{study}_runs.csv", study=[*STUDIES, "data"]),
-    *expand("tables/ablate/{study}_cost.csv", study=[*STUDIES, "data"]),
-    *expand("tables/tune/{model}_round{round}.csv", model=MODELS, round=range(1, config["tune"]["rounds"] + 1)),
-    *expand("tables/tune/{model}_cost.csv", model=MODELS),
-    *expand("tables/train/{model}_{table}.csv", model=MODELS, table=["heldout_history", "val_predictions"]),
-    "tables/train/transfer_layers.csv",
-    "tables/finetune/val_predictions.csv",
-    *expand("tables/final/{model}_val_predictions.csv", model=MODELS),
-    *expand(
-        "tables/evaluate/{table}.csv", table=["corrections", "test_predictions", "curves", "reliability", "samples"]
-    ),
-    "tables/gradcam/heat.csv",
-    *expand("tables/gradcam/{model}_deletion.csv", model=MODELS),
-    *expand("tables/audit/{table}.csv", table=["controls_runs", "controls_cost", "markers", "samples"]),
-    *(["tables/data/index_external.csv"] if config["dataset"]["external"] else []),
-    *expand("tables/report/{table}.csv", table=["trace", "questions", "checks", "cost"]),
-]
-
-EXTERNAL_TABLES = (
-    [
-        "tables/data/external_summary.csv",
-        *expand("tables/evaluate/external_{table}.csv", table=["metrics", "compare", "ledger"]),
-    ]
-    if config["dataset"]["external"]
-    else []
-)
-
-
-localrules:
-    report_configuration,
-    report_cost,
-    report,
-
-
-# What the article reads and shows.
-TABLES = [
-    "tables/data/duplicates_summary.csv",
-    "tables/explore/sizes.csv",
-    "tables/explore/classes.csv",
-    "tables/explore/pixels.csv",
-    "tables/explore/mean_images.csv",
-    "tables/explore/uniformity.csv",
-    "tables/explore/shortcuts.csv",
-    "tables/explore/normalisation.csv",
-    "tables/explore/findings.csv",
-    *expand("tables/ablate/{study}.csv", study=STUDIES),
-    *expand("tables/ablate/{table}.csv", table=["data", "data_rise", "views", "findings", "effects", "times"]),
-    *expand("tables/tune/{model}.csv", model=MODELS),
-    *expand("tables/tune/{model}_{table}.csv", model=MODELS, table=["ranges", "importance", "selection", "best"]),
-    *expand(
-        "tables/train/{model}_{table}.csv",
-        model=MODELS,
-        table=["initial", "smoothness", "gap", "heldout", "final", "model"],
-    ),
-    "tables/train/baseline_layers.csv",
-    "tables/finetune/attempts.csv",
-    "tables/finetune/history.csv",
-    "tables/finetune/model.csv",
-    "tables/finetune/heldout.csv",
-    "tables/finetune/heldout_history.csv",
-    *expand("tables/finetune/{table}.csv", table=["compare", "compare_epochs", "compare_cost", "findings"]),
-    *expand("tables/final/{model}_model.csv", model=MODELS),
-    "tables/evaluate/thresholds.csv",
-    "tables/evaluate/test_metrics.csv",
-    "tables/evaluate/confusion.csv",
-    "tables/evaluate/ledger.csv",
-    "tables/evaluate/calibration.csv",
-    "tables/evaluate/val_test.csv",
-    "tables/evaluate/compare.csv",
-    "tables/evaluate/findings.csv",
-    *EXTERNAL_TABLES,
-    *expand("tables/audit/{table}.csv", table=["controls", "counterfactuals", "leakage", "verdict"]),
-    "tables/gradcam/groups.csv",
-    "tables/gradcam/regions.csv",
-    "tables/gradcam/differences.csv",
-    "tables/gradcam/classes.csv",
-    "tables/gradcam/samples.csv",
-    *expand("tables/gradcam/{model}_trust.csv", model=MODELS),
-]
-ARTICLE_FIGURES = [
-    "figures/explore/classes.pdf",
-    "figures/explore/samples.pdf",
-    "figures/explore/intensities.pdf",
-    "figures/explore/pixels.pdf",
-    "figures/explore/shortcuts.pdf",
-    "figures/explore/normalisation.pdf",
-    "figures/explore/augmentation.pdf",
-    *expand("figures/ablate/{study}.pdf", study=STUDIES),
-    "figures/ablate/data.pdf",
-    *expand("figures/tune/{model}.pdf", model=MODELS),
-    *expand("figures/train/{model}_initial.pdf", model=MODELS),
-    "figures/finetune/finetune.pdf",
-    "figures/finetune/compare.pdf",
-    "figures/evaluate/confusion.pdf",
-    *expand("figures/evaluate/{figure}.pdf", figure=["curves", "samples"]),
-    *expand("figures/audit/{figure}.pdf", figure=["controls", "counterfactuals"]),
-    *expand("figures/gradcam/{figure}.pdf", figure=["groups", "means", "regions", "deletion"]),
-]
-FIGURES = [figure for figure in ARTICLE_FIGURES if figure not in MOVED_FIGURES]
-CONFIG_SHA256 = settings.digest(config)
-# Of the jobs whose seconds the article tells.
+# Of the jobs whose tables and figures the article can read, show and link, and whose seconds it tells.
 WILDCARD_VALUES = {
     "model": MODELS,
     "split": ["train", "val"],
@@ -153,6 +31,17 @@ WILDCARD_VALUES = {
     "candidate": TUNE_CANDIDATES,
 }
 TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["rounds"])]
+SHOWN = outputs.shown(workflow.rules, WILDCARD_VALUES)
+TABLES = [file for file in SHOWN if file.startswith("tables/")]
+FIGURES = [file for file in SHOWN if file.startswith("figures/")]
+CONFIG_SHA256 = settings.digest(config)
+
+
+localrules:
+    report_configuration,
+    report_cost,
+    report_margins,
+    report,
 
 
 rule report_configuration:
@@ -162,6 +51,7 @@ rule report_configuration:
     log:
         "results/logs/report_configuration.log",
     params:
+        files=files,
         settings=chosen(
             "dataset.image_size",
             "augmentation",
@@ -174,8 +64,8 @@ rule report_configuration:
         config=CONFIG_SHA256,
         code=code_of("pipeline.render.configuration"),
     shell:
-        "python -m pipeline.render.configuration configuration --settings {params.settings:q} "
-        "--config-sha256 {params.config} --table {output.table} --log {log}"
+        "python -m pipeline.render.configuration {params.files} --settings {params.settings:q} "
+        "--config-sha256 {params.config} --log {log}"
 
 
 rule report_cost:
@@ -189,20 +79,38 @@ rule report_cost:
     log:
         "results/logs/report_cost.log",
     params:
-        jobs=lambda wildcards: json.dumps(benchmarks.jobs_of_rules(workflow.rules, WILDCARD_VALUES, TRIALS)),
+        files=files,
+        jobs=lambda wildcards: json.dumps(outputs.jobs_of_rules(workflow.rules, WILDCARD_VALUES, TRIALS)),
         benchmarks="results/benchmarks",
         code=code_of("pipeline.render.cost"),
     shell:
-        "python -m pipeline.render.cost cost --jobs {params.jobs:q} --benchmarks {params.benchmarks} --table {output.table} "
-        "--stages-table {output.stages} --log {log}"
+        "python -m pipeline.render.cost {params.files} --jobs {params.jobs:q} --benchmarks {params.benchmarks} --log {log}"
+
+
+rule report_margins:
+    """The findings that are closest to their limits."""
+    input:
+        findings=[table for table in TABLES if table.endswith("/findings.csv")],
+    output:
+        margins=shown("tables/report/margins.csv"),
+    log:
+        "results/logs/report_margins.log",
+    params:
+        files=files,
+        code=code_of("pipeline.render.margins"),
+    shell:
+        "python -m pipeline.render.margins {params.files} --log {log}"
 
 
 rule report:
     """The article as a PDF, and the record of every number in it, of every answer and of every check."""
     input:
+        TEMPLATES,
         article=str(ARTICLE),
-        templates=TEMPLATES,
-        tables=[*TABLES, *expand("tables/report/{table}.csv", table=["configuration", "cost_stages"])],
+        tables=[
+            *TABLES,
+            *expand("tables/report/{table}.csv", table=["configuration", "cost", "cost_stages", "margins"]),
+        ],
         figures=FIGURES,
     output:
         pdf=report("report/report.pdf", category="article"),
@@ -214,6 +122,7 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     params:
+        files=files,
         settings=chosen(
             "demo",
             "dataset.draw",
@@ -223,12 +132,7 @@ rule report:
             "transfer.backbone",
             "finetune.unfreeze_from",
         ),
-        supplement=[*SUPPLEMENT_FIGURES, *SUPPLEMENT_TABLES],
-        config=CONFIG_SHA256,
         build="results/report",
         code=code_of("pipeline.render.__main__", BACKBONE),
     shell:
-        "python -m pipeline.render render --settings {params.settings:q} --article {input.article:q} "
-        "--tables {input.tables} --figures {input.figures} --supplement {params.supplement} --config-sha256 {params.config} "
-        "--build {params.build} --pdf {output.pdf} "
-        "--trace {output.trace} --questions {output.questions} --checks-table {output.checks} --log {log}"
+        "python -m pipeline.render {params.files} --settings {params.settings:q} --build {params.build} --log {log}"

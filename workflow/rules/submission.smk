@@ -23,14 +23,19 @@ rule submission_check:
 
 
 rule submission:
-    """What is handed in: the article, and code, notebooks, tables and the supplement's figures in a zip."""
+    """What is handed in: the article, and code, notebook, tables and figures in a zip."""
     input:
         checked="results/submission/checked",
         pdf="report/report.pdf",
         metadata=str(ROOT / "report/metadata.yaml"),
         notebook="results/notebooks/baseline.ipynb",
-        tables=[*rules.report.input.tables, *SUPPLEMENT_TABLES],
-        figures=SUPPLEMENT_FIGURES,
+        tables=[
+            *rules.report.input.tables,
+            rules.report.output.trace,
+            rules.report.output.questions,
+            rules.report.output.checks,
+        ],
+        figures=FIGURES,
         code=[str(file) for file in code_files(ROOT)],
     output:
         directory("submission"),

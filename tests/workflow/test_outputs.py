@@ -1,8 +1,10 @@
-"""Whose seconds the article tells."""
+"""What the article can show, and whose seconds it tells."""
 
 from types import SimpleNamespace
 
-from workflow.benchmarks import jobs_of_rules
+from snakemake.io import flag
+
+from workflow.outputs import jobs_of_rules, shown
 
 
 def rule(stage, name, pattern):
@@ -23,3 +25,19 @@ def test_jobs_are_named_by_stage_and_rule_as_their_benchmarks_are():
         "data": {"data": ["data"]},
         "tune": {"tune_trials": ["tune_trials_baseline_1-8"], "tune": ["tune_baseline", "tune_transfer"]},
     }
+
+
+def test_what_rules_show_is_found_by_their_wildcards_and_constraints():
+    def rule(*output):
+        return SimpleNamespace(name="any", output=output)
+
+    rules = [
+        rule(flag("tables/tune/{model}.csv", "report"), "results/tune/{model}.csv"),
+        rule(flag("figures/train/{model,transfer}_{run,initial|final}.pdf", "report")),
+    ]
+    values = {"model": ["transfer", "baseline"], "run": ["initial", "other"]}
+    assert shown(rules, values) == [
+        "tables/tune/transfer.csv",
+        "tables/tune/baseline.csv",
+        "figures/train/transfer_initial.pdf",
+    ]
