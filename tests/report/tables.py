@@ -386,6 +386,7 @@ def made_up():
             f"final/{model}_model": [{"weights_sha256": "ef" * 32}],
         }  # fmt: skip
     widths = ("64 x 64 x 24", "32 x 32 x 24", "32 x 32 x 24", "32 x 32 x 24")
+    tables["train/transfer_layers"] = [{"layer": "logit", "type": "Dense"}]
     tables["train/baseline_layers"] = [
         {"layer": layer, "type": kind, "output_shape": shape, "parameters": parameters,
          "trainable_parameters": parameters}
