@@ -133,13 +133,15 @@ def findings(
     studies |= {"optimizer": optimizer, "loss": loss, "head": head, "cut": cut}
     side, study_side = settings["dataset"]["image_size"], settings["ablate"]["image_size"]
     effects = {study: variants(study, table) for study, table in studies.items()}
-    decided = [row for study, of_study in effects.items() for row in [*of_study.values(), *of(study, of_study)]]
+    decided = [
+        row for study, of_study in effects.items() for row in [*of_study.values(), *study_effects(study, of_study)]
+    ]
     decided += [selected("optimizer", optimizer, tune_baseline_best), selected("loss", loss, tune_baseline_best)]
     decided += [selected_head(head, tune_transfer_selection)]
     decided += [underfitting(resolution, effects["resolution"]), smaller_size(resolution, effects["resolution"], side)]
     decided += [own_size(resolution, side), per_image(effects["normalisation"])]
     of_views = effect_of_views(views)
-    decided += [augmentation_gap(augmentation), of_views, augmented(effects["augmentation"], of_views)]
+    decided += [augmentation_gap(augmentation), of_views, augmentation_effect(effects["augmentation"], of_views)]
     decided += [*heads(head, effects["head"]), *cuts(cut, effects["cut"])]
     decided += [backbone(cut, settings["transfer"]["backbone"]), deepest_cut(cut)]
     decided += [*shares(data), *enough_images(data)]
@@ -169,7 +171,7 @@ def variants(study, table):
     }
 
 
-def of(study, effects):
+def study_effects(study, effects):
     """Whether the study has several variants, and some of each effect."""
     decided = list(effects.values())
     yield VARIANTS.is_("several" if decided else "one", subject=study)
@@ -260,7 +262,7 @@ def effect_of_views(table):
     return VIEWS.of_interval(rows[0], **EFFECTS) if rows else VIEWS.is_("not_compared")
 
 
-def augmented(effects, of_views):
+def augmentation_effect(effects, of_views):
     decided = [*([effects["all"]] if "all" in effects else []), of_views]
     values = {row["value"] for row in decided}
     up, down = "better" in values, "worse" in values

@@ -18,8 +18,7 @@ def margins(findings: list[pd.DataFrame]):
     """The findings with the smallest margins; `claim` is finding, subject and value in words.
 
     Margins in half widths of an interval come first: they alone tell how a finding compares with its uncertainty. What
-    has no margin is left out; of findings by the same number, whose limits and margins are equal, the first declared
-    stays.
+    has no margin is left out; of findings by one number (the limits and margins are equal), the first declared stays.
     """
     stages = [table.assign(stage=table.attrs["table"].split("/")[0]) for table in findings]
     measured = (

@@ -59,7 +59,7 @@ def test_a_variant_differs_where_its_interval_excludes_0(low, high, value):
 def test_a_study_has_variants_of_each_effect(variants, expected):
     made = study("loss", "reference", variants)
     names = ("variants", "better", "worse", "undetected")
-    assert values(ablate.of("loss", effects(made))) == dict(
+    assert values(ablate.study_effects("loss", effects(made))) == dict(
         zip((f"{name} loss" for name in names), expected, strict=True)
     )
 
@@ -169,7 +169,7 @@ def test_augmentation_is_judged_by_the_baseline_and_by_the_head(everything, view
     rows = [dict(zip(("ci_low", "ci_high"), EFFECTS[views], strict=True))] if views else []
     of_views = ablate.effect_of_views(table("views", rows))
     assert of_views["value"] == (views or "not_compared")
-    assert ablate.augmented(effects(made), of_views)["value"] == value
+    assert ablate.augmentation_effect(effects(made), of_views)["value"] == value
 
 
 # Heads and cuts
