@@ -18,8 +18,6 @@ UNCONVERTED = (
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
     "parts/more_data.tex.j2",
-    "parts/ranges.tex.j2",
-    "parts/search.tex.j2",
     "parts/trust.tex.j2",
     "sections/conclusions.tex.j2",
     "sections/gradcam.tex.j2",

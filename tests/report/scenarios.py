@@ -41,6 +41,7 @@ def scenarios():
             change(tables, f"tune/{model}", "status", "diverged", trial=1)
             change(tables, f"tune/{model}", "val_auc", "", trial=1)
             tables[f"tune/{model}_selection"] = tables[f"tune/{model}_selection"][:1]
+            change(tables, f"tune/{model}_selection", "seeds", 1)
             change(tables, f"tune/{model}_selection", "val_auc_sd", "")
             change(tables, f"tune/{model}_selection", "val_auc_se", "")
             for column in ("importance", "p5", "p95", "oob_r2"):

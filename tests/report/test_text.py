@@ -68,7 +68,8 @@ def is_text(node):
             "are close to the minimum: no marked overfitting",
             "the first hyperparameters to tune are the learning rate, which limits",
             r"\num{3} trials were run in \num{2} rounds; none diverged.",
-            "the low end of the learning rate, the low end of the dropout rate, and the high end of the learning rate.",
+            "the low end of the learning rate and the low end of the dropout rate, and the high end of the learning "
+            "rate.",
             "their final range: the selected learning rate (low), the best trial's dropout rate (low). a better "
             "value may",
             r"\texttt{range}.",

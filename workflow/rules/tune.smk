@@ -7,6 +7,7 @@ localrules:
     tune_propose,
     tune,
     tune_select,
+    tune_findings,
     tune_figures,
 
 
@@ -134,6 +135,30 @@ rule tune_select:
     shell:
         "python -m pipeline.tune.search select --model {wildcards.model} {params.files} --settings {params.settings:q} "
         "--log {log}"
+
+
+rule tune_findings:
+    """What the article claims of the search, each claim with its limit and margin; all hyperparameters side by side."""
+    input:
+        baseline="tables/tune/baseline.csv",
+        transfer="tables/tune/transfer.csv",
+        ranges=expand("tables/tune/{model}_ranges.csv", model=MODELS),
+        importance=expand("tables/tune/{model}_importance.csv", model=MODELS),
+        selection=expand("tables/tune/{model}_selection.csv", model=MODELS),
+        best=expand("tables/tune/{model}_best.csv", model=MODELS),
+    output:
+        findings=shown("tables/tune/findings.csv"),
+        hyperparameters=shown("tables/tune/hyperparameters.csv"),
+    log:
+        "results/logs/tune_findings.log",
+    benchmark:
+        "results/benchmarks/tune_findings.tsv"
+    params:
+        files=files,
+        settings=chosen("baseline.hyperparameters", "transfer.hyperparameters"),
+        code=code_of("pipeline.tune.findings"),
+    shell:
+        "python -m pipeline.tune.findings {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule tune_figures:
