@@ -11,10 +11,7 @@ from pipeline.render import environment
 # Templates that still decide: to be emptied.
 UNCONVERTED = (
     "parts/bias.tex.j2",
-    "parts/final.tex.j2",
-    "parts/gap.tex.j2",
     "parts/heat.tex.j2",
-    "parts/initial.tex.j2",
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
     "parts/more_data.tex.j2",

@@ -9,6 +9,7 @@ NETWORKS = expand(
 
 localrules:
     train_curves,
+    train_findings,
     train_figures,
 
 
@@ -113,6 +114,31 @@ rule train_curves:
         code=code_of("pipeline.train.curves"),
     shell:
         "python -m pipeline.train.curves {params.files} --log {log}"
+
+
+rule train_findings:
+    """What the article claims of the runs, each claim with its limit and margin; train-only and final runs described."""
+    input:
+        initial=expand("tables/train/{model}_initial.csv", model=MODELS),
+        smoothness=expand("tables/train/{model}_smoothness.csv", model=MODELS),
+        gap=expand("tables/train/{model}_gap.csv", model=MODELS),
+        heldout=expand("tables/train/{model}_heldout.csv", model=MODELS),
+        final=expand("tables/train/{model}_final.csv", model=MODELS),
+        model=expand("tables/train/{model}_model.csv", model=MODELS),
+    output:
+        findings=shown("tables/train/findings.csv"),
+        runs=shown("tables/train/runs.csv"),
+        jumps=shown("tables/train/jumps.csv"),
+    log:
+        "results/logs/train_findings.log",
+    benchmark:
+        "results/benchmarks/train_findings.tsv"
+    params:
+        files=files,
+        settings=chosen("training.epochs", "training.patience"),
+        code=code_of("pipeline.train.findings"),
+    shell:
+        "python -m pipeline.train.findings {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule train_figures:
