@@ -8,12 +8,12 @@ from scipy.stats import rankdata
 
 
 def scores(labels, logits, threshold=0.0):
-    """Cross-entropy, AUC and the shares of right verdicts at a threshold.
+    """Cross-entropy, AUC and the shares of right predictions at a threshold.
 
     Args:
         labels: (n,) of 0 and 1.
         logits: (n,).
-        threshold: logit from which a verdict is covid; 0 is a probability of one half.
+        threshold: logit from which covid is predicted; 0 is a probability of one half.
 
     Returns:
         dict of float: loss (mean cross-entropy in nats, unweighted), auc, accuracy, sensitivity, specificity.
