@@ -16,7 +16,6 @@ UNCONVERTED = (
     "parts/misclassified.tex.j2",
     "parts/more_data.tex.j2",
     "parts/trust.tex.j2",
-    "sections/conclusions.tex.j2",
     "sections/gradcam.tex.j2",
 )
 
