@@ -6,6 +6,7 @@ from tests.report.tables import (
     calibration,
     change,
     choose,
+    crop,
     epochs,
     heat,
     interval,
@@ -99,7 +100,7 @@ def scenarios():
         trust(tables, "baseline", "shuffled weights, all layers", 0.5, 0.7)
         trust(tables, "baseline", "two seeds, less other image", -0.1, 0.1)
         interval(tables, "evaluate/test_metrics", -0.05, -0.01, metric="sensitivity_less_specificity")
-        change(tables, "audit/verdict", "verdict", "not shown", topic="crop")
+        crop(tables, 0.05, 0.27, 0.5)
 
     def poor(tables):
         change(tables, "explore/sizes", "min_width", 128)
@@ -114,6 +115,7 @@ def scenarios():
         auc(tables, "transfer", 0.4, 0.5, 0.6)
         change(tables, "explore/sizes", "max_width", 900, split="test")
         change(tables, "audit/controls", "status", "not defined", status="defined")
+        change(tables, "audit/controls", "ratio", "")
         change(tables, "explore/classes", "share", 0.4, split="test", label="covid")
         change(tables, "explore/uniformity", "verdict", "different", second="test")
         change(tables, "explore/mean_images", "ratio", 3.1, second="test")
@@ -153,7 +155,7 @@ def scenarios():
         interval(tables, "gradcam/differences", 0.02, 0.1, 0.06, first="missed covid")
         trust(tables, "baseline", "deletion, random less hottest", -0.1, 0.1)
         trust(tables, "transfer", "deletion, random less hottest", -0.1, 0.1)
-        change(tables, "audit/verdict", "verdict", "not shown", topic="crop")
+        crop(tables, 0.05, 0.27, 0.5)
 
     def below_chance(tables):
         change(tables, "explore/classes", "share", 0.27, split="test", label="covid")
@@ -176,7 +178,7 @@ def scenarios():
         heat(tables, "border", 1.1, 1.3)
         heat(tables, "corners", 1.1, 1.3)
         change(tables, "gradcam/regions", "share", 0.3, group="true covid", region="border")
-        change(tables, "audit/counterfactuals", "flipped", 0.06, label="covid")
+        crop(tables, 0.02, 0.06, 0.09, label="covid")
         interval(tables, "gradcam/differences", -0.02, 0.02, 0)
         interval(tables, "evaluate/test_metrics", 0.01, 0.05, metric="sensitivity_less_specificity")
         change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
@@ -264,7 +266,7 @@ def scenarios():
         interval(tables, "gradcam/regions", "", "", ends=("share_ci_low", "share_ci_high"))
         interval(tables, "gradcam/regions", "", "", ends=("lift_ci_low", "lift_ci_high"))
         interval(tables, "gradcam/differences", "", "", "")
-        change(tables, "audit/verdict", "verdict", "not shown", topic="crop")
+        crop(tables, 0.05, 0.27, 0.5)
         for model in ("baseline", "transfer"):
             trust(tables, model, "deletion, random less hottest", -0.1, 0.1)
             trust(tables, model, "shuffled weights, all layers", 0.5, 0.7)
@@ -285,7 +287,8 @@ def scenarios():
         ends = ("difference_ci_low", "difference_ci_high")
         interval(tables, "evaluate/external_metrics", -0.1, 0.1, 0, ends, model="transfer")
         interval(tables, "evaluate/external_compare", -0.1, 0.2, 0.05)
-        change(tables, "audit/verdict", "verdict", "not flagged", topic="summary")
+        change(tables, "audit/controls", "ratio_ci_low", 0.4)
+        change(tables, "audit/controls", "ratio_ci_high", 0.7)
         auc(tables, "baseline", 0.7, 0.75, 0.8)
         auc(tables, "transfer", 0.6, 0.7, 0.8)
 

@@ -207,8 +207,9 @@ def is_text(node):
             r"on whole images of \num{64} by \num{64} pixels",
             r"whose $a_{\mathrm{whole}}$ is \num{0.970} (\num{0.950} to \num{0.980}), not to the "
             r"models under test (\num{0.985} and \num{0.985} on val)",
-            r"a control is flagged if the interval of $s$ is above \num{0.8}. the sentence on outside, 98\% of "
-            r"it. the sentence on no\_places",
+            r"a control is flagged if the interval of $s$ is above \num{0.8}. a network trained without the lungs "
+            "reaches a val auc of",
+            r", \qty{93}{\percent} of the whole image's auc above chance. grey values, border and sizes of file",
             r"lungs blanked & covid & \num{-0.12}, \qty{27}{\percent} & \num{-0.12}, \qty{27}{\percent} \\ & normal & ",
             "a high $s$ of the thumbnail, the lungs or the grey values is not evidence of a shortcut",
             r"\num{1} of \num{2} types cannot be checked with this data",

@@ -25,7 +25,8 @@ CLOSED_TO_TEST = (
     "audit",
     "evaluate_thresholds",
 )
-LEAKAGE = "audit_leakage"  # reads the ledger and the index, no image, and tells the report alone
+# Read tables about test, no image, and tell the report alone.
+TELLING = ("audit_leakage", "audit_findings")
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def jobs(built):
 
 def test_no_path_leads_from_test_to_fitting(jobs):
     reached = descendants(TEST_FILES, jobs)
-    closed = {job: inputs for job, (inputs, _) in jobs.items() if job.startswith(CLOSED_TO_TEST) and job != LEAKAGE}
+    closed = {job: inputs for job, (inputs, _) in jobs.items() if job.startswith(CLOSED_TO_TEST) and job not in TELLING}
     assert len(closed) >= 15
     assert {job: inputs & reached for job, inputs in closed.items() if inputs & reached} == {}
 
@@ -45,8 +46,9 @@ def test_no_model_sees_test_before_all_thresholds_are_set(jobs):
         assert "tables/evaluate/thresholds.csv" in jobs[f"predict_test {model}"][0]
 
 
-def test_the_leakage_table_reads_no_image_and_only_the_report_reads_it(jobs):
-    inputs, outputs = jobs[LEAKAGE]
+@pytest.mark.parametrize("job", TELLING)
+def test_tables_of_the_audit_about_test_read_no_image_and_only_the_report_reads_them(jobs, job):
+    inputs, outputs = jobs[job]
     assert all(file.endswith(".csv") for file in inputs)
     assert {job for job, (read, _) in jobs.items() if read & outputs} == {"report", "report_cost"}
 

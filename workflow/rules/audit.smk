@@ -3,7 +3,7 @@ AUDIT_SIZE = config["ablate"]["image_size"]
 
 localrules:
     audit_leakage,
-    audit_verdict,
+    audit_findings,
     audit_figures,
 
 
@@ -90,23 +90,25 @@ rule audit_leakage:
         "python -m pipeline.audit.leakage {params.files} --log {log}"
 
 
-rule audit_verdict:
-    """What the audit says, in sentences for the abstract and the discussion."""
+rule audit_findings:
+    """What the article claims of shortcuts, each claim with its limit and margin; reads results of maps of test images."""
     input:
         controls="tables/audit/controls.csv",
         counterfactuals="tables/audit/counterfactuals.csv",
         markers="tables/audit/markers.csv",
+        gradcam_groups="tables/gradcam/groups.csv",
+        gradcam_differences="tables/gradcam/differences.csv",
     output:
-        table=shown("tables/audit/verdict.csv"),
+        findings=shown("tables/audit/findings.csv"),
     log:
-        "results/logs/audit_verdict.log",
+        "results/logs/audit_findings.log",
     benchmark:
-        "results/benchmarks/audit_verdict.tsv"
+        "results/benchmarks/audit_findings.tsv"
     params:
         files=files,
-        code=code_of("pipeline.audit.verdict"),
+        code=code_of("pipeline.audit.findings"),
     shell:
-        "python -m pipeline.audit.verdict {params.files} --log {log}"
+        "python -m pipeline.audit.findings {params.files} --log {log}"
 
 
 rule audit_figures:

@@ -1,0 +1,149 @@
+"""audit: what is claimed of shortcuts, on both sides of each limit."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from pipeline.audit.findings import findings
+
+BLIND = ("inside_blanked", "border_alone", "outline")
+CONTROLS = {  # AUC with its interval, ratio, whether it is flagged
+    "whole": (0.97, 0.95, 0.98, math.nan, False),
+    "inside_blanked": (0.96, 0.94, 0.97, 0.98, True),
+    "border_alone": (0.92, 0.9, 0.94, 0.89, True),
+    "no_places": (0.9, 0.87, 0.92, 0.85, True),
+}
+INSIDE = {"covid": (0.17, 0.12, 0.24), "normal": (0.08, 0.06, 0.11)}  # flipped, its interval
+CROPS = {  # by model and class: flipped, its interval
+    ("baseline", "covid"): (0.03, 0.01, 0.08),
+    ("baseline", "normal"): (0.66, 0.62, 0.71),
+    ("transfer", "covid"): (0.02, 0.01, 0.06),
+    ("transfer", "normal"): (0.42, 0.37, 0.46),
+}
+
+
+def frame(name, rows):
+    """The table as a stage's function gets it."""
+    made = pd.DataFrame(rows)
+    made.attrs["table"] = name
+    return made
+
+
+def decided(controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1, 0.3), model="transfer"):
+    """{"FINDING SUBJECT": row} of made-up tables.
+
+    Args:
+        controls: what differs from CONTROLS; the interval of the ratio is 0.04 to either side, the limits are 0.8 for
+            the ratio and 0.6 for the whole image.
+        inside, crops: what differs from INSIDE and CROPS.
+        marks: share of covid and normal images with markers; the intervals are 0.1 to either side.
+        heat: interval of the difference in heat on the border, covid less normal.
+        model: which model's maps are explained.
+    """
+    of_controls = [
+        {"control": name, "blind": name in BLIND, "value": value, "ci_low": low, "ci_high": high, "ratio": ratio,
+         "ratio_ci_low": ratio - 0.04, "ratio_ci_high": ratio + 0.04, "flag": 0.8, "least_auc": 0.6,
+         "status": "not defined" if math.isnan(ratio) else "defined", "flagged": flagged}
+        for name, (value, low, high, ratio, flagged) in (CONTROLS | (controls or {})).items()
+    ]  # fmt: skip
+    flips = {("transfer", "inside", label): shares for label, shares in (INSIDE | (inside or {})).items()}
+    flips |= {(model, "crop", label): shares for (model, label), shares in (CROPS | (crops or {})).items()}
+    edits = [
+        {"model": model, "edit": edit, "label": label, "flipped": share, "flipped_ci_low": low, "flipped_ci_high": high}
+        for (model, edit, label), (share, low, high) in flips.items()
+    ]
+    markers = [
+        {"label": label, "value": value, "ci_low": value - 0.1, "ci_high": value + 0.1}
+        for label, value in zip(("covid", "normal"), marks, strict=True)
+    ]
+    difference = {"first": "true covid", "second": "true normal", "region": "border", "difference": sum(heat) / 2}
+    table = findings(
+        frame("audit/controls", of_controls),
+        frame("audit/counterfactuals", edits),
+        frame("audit/markers", markers),
+        frame("gradcam/groups", [{"group": "true covid", "model": model}]),
+        frame("gradcam/differences", [difference | dict(zip(("ci_low", "ci_high"), heat, strict=True))]),
+    )["findings"]
+    return {f"{row['finding']} {row['subject']}".strip(): row for row in table.to_dict("records")}
+
+
+def low(value, low, ratio=0.1):
+    return {name: (value, low, value + 0.02, ratio, False) for name in ("inside_blanked", "border_alone", "no_places")}
+
+
+UNDEFINED = low(0.7, 0.65, math.nan) | {"whole": (0.7, 0.55, 0.8, math.nan, False)}
+UNSURE = {("transfer", "normal"): (0.42, 0.05, 0.8)}  # too wide an interval to be above the limit
+
+
+def test_a_shortcut_is_found_with_the_cells_that_decide_it():
+    found = decided()
+    assert {name: row["value"] for name, row in found.items()} == {
+        "shortcut": "flagged", "shortcut_control": "inside_blanked", "outside": "enough",
+        "no_places": "above_chance", "inside_dependence": "stay", "crop baseline": "flips", "crop transfer": "flips",
+        "crop_models": "both", "markers": "differ", "map_against_crop": "contradicted",
+    }  # fmt: skip
+    assert found["shortcut"]["cells"] == (
+        "audit/controls:2:ratio_ci_low; audit/controls:2:ratio_ci_high; audit/controls:2:flag"
+    )
+    assert (found["shortcut"]["limit"], found["crop transfer"]["limit"]) == (0.8, 0.1)
+    assert found["shortcut"]["margin"] == pytest.approx((0.94 - 0.8) / 0.04)
+    assert found["crop transfer"]["margin"] == pytest.approx((0.37 - 0.1) / 0.045), "the class that decides it"
+
+
+@pytest.mark.parametrize(
+    "name, value, changed",
+    [
+        ("shortcut", "not_flagged", {"controls": low(0.55, 0.48)}),
+        ("shortcut", "undecided", {"controls": low(0.8, 0.7, ratio=0.78)}),
+        ("shortcut", "not_flagged", {"controls": low(0.8, 0.7, ratio=0.75)}),
+        ("shortcut", "flagged", {"controls": low(0.8, 0.7, ratio=0.85)}),
+        ("shortcut", "not_defined", {"controls": UNDEFINED}),
+        ("shortcut_control", "border_alone", {"controls": low(0.5, 0.4) | {"border_alone": (0.9, 0.8, 1, 0.9, True)}}),
+        (
+            "shortcut_control",
+            "inside_blanked",  # the other's ratio is greater, but is not above the limit with its whole interval
+            {"controls": {"inside_blanked": (0.88, 0.8, 1, 0.841, True), "border_alone": (0.9, 0.8, 1, 0.83, False)}},
+        ),
+        ("outside", "part", {"controls": low(0.6, 0.51)}),
+        ("outside", "chance", {"controls": low(0.6, 0.49)}),
+        ("outside", "part", {"controls": low(0.6, 0.51, ratio=0.83)}),
+        ("outside", "enough", {"controls": low(0.6, 0.51, ratio=0.85)}),
+        ("outside", "not_defined", {"controls": UNDEFINED}),
+        ("no_places", "above_chance", {"controls": low(0.55, 0.51)}),
+        ("no_places", "undetected", {"controls": low(0.55, 0.49)}),
+        ("inside_dependence", "flip", {"inside": {"covid": (0.8, 0.51, 0.9)}}),
+        ("inside_dependence", "undecided", {"inside": {"covid": (0.8, 0.49, 0.9)}}),
+        ("inside_dependence", "undecided", {"inside": {"covid": (0.4, 0.3, 0.51)}}),
+        ("inside_dependence", "stay", {"inside": {"covid": (0.4, 0.3, 0.49)}}),
+        ("inside_dependence", "inconclusive", {"inside": {"normal": (0.4, 0.3, 0.51)}}),
+        ("inside_dependence", "inconclusive", {"inside": {"normal": (0.9, 0.8, 0.95)}}),
+        ("crop transfer", "flips", {"crops": {("transfer", "normal"): (0.42, 0.11, 0.8)}}),
+        ("crop transfer", "undetected", {"crops": {("transfer", "normal"): (0.42, 0.09, 0.8)}}),
+        ("crop_models", "baseline", {"crops": UNSURE}),
+        ("crop_models", "transfer", {"crops": {("baseline", "normal"): (0.12, 0.08, 0.16)}}),
+        ("crop_models", "neither", {"crops": UNSURE | {("baseline", "normal"): (0.12, 0.08, 0.16)}}),
+        ("markers", "undetected", {"marks": (0.5, 0.64)}),
+        ("markers", "differ", {"marks": (0.5, 0.65)}),  # though their intervals overlap
+        ("map_against_crop", "undetected", {"heat": (-0.01, 0.3)}),
+        ("map_against_crop", "undetected", {"heat": (math.nan, math.nan)}),
+        ("map_against_crop", "agrees", {"heat": (-0.3, -0.01)}),
+        ("map_against_crop", "contradicted", {"crops": {("transfer", "normal"): (0.08, 0.04, 0.2)}}),
+        ("map_against_crop", "undetected", {"crops": {("transfer", "normal"): (0.07, 0.02, 0.2)}}),
+        ("map_against_crop", "agrees", {"crops": {("transfer", "covid"): (0.8, 0.7, 0.9)}}),
+        (
+            "map_against_crop",  # of the baseline, not of the other model
+            "agrees",
+            {"crops": {("baseline", "covid"): (0.8, 0.75, 0.9)}, "model": "baseline"},
+        ),
+    ],
+)
+def test_each_value_is_decided_by_its_limit(name, value, changed):
+    assert decided(**changed)[name]["value"] == value
+
+
+def test_no_control_decides_where_whole_images_are_too_hard():
+    found = decided(controls=UNDEFINED)
+    assert "shortcut_control" not in found
+    assert found["outside"]["cells"] == "audit/controls:1:ci_low; audit/controls:1:least_auc"
+    assert found["outside"]["margin"] == pytest.approx((0.6 - 0.55) / 0.125)
