@@ -10,13 +10,9 @@ from pipeline.render import environment
 
 # Templates that still decide: to be emptied.
 UNCONVERTED = (
-    "parts/bias.tex.j2",
-    "parts/heat.tex.j2",
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
     "parts/more_data.tex.j2",
-    "parts/trust.tex.j2",
-    "sections/gradcam.tex.j2",
 )
 
 FILTERS = {"abs", "float", "int", "length", "round", "sum"}

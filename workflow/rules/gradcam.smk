@@ -4,6 +4,7 @@ TRUST_SEEDS = train_only_models("{model}")[:2] if len(config["training"]["select
 
 localrules:
     gradcam_figures,
+    gradcam_findings,
 
 
 rule gradcam:
@@ -83,6 +84,28 @@ rule gradcam_trust:
     shell:
         "python -m pipeline.gradcam.trust {params.files} --model {wildcards.model} "
         "--settings {params.settings:q} --log {log}"
+
+
+rule gradcam_findings:
+    """What the article claims of the maps, each claim with its limit and margin."""
+    input:
+        groups="tables/gradcam/groups.csv",
+        classes="tables/gradcam/classes.csv",
+        regions="tables/gradcam/regions.csv",
+        differences="tables/gradcam/differences.csv",
+        trust=expand("tables/gradcam/{model}_trust.csv", model=MODELS),
+        evaluate_test_metrics="tables/evaluate/test_metrics.csv",
+    output:
+        findings=shown("tables/gradcam/findings.csv"),
+    log:
+        "results/logs/gradcam_findings.log",
+    benchmark:
+        "results/benchmarks/gradcam_findings.tsv"
+    params:
+        files=files,
+        code=code_of("pipeline.gradcam.findings"),
+    shell:
+        "python -m pipeline.gradcam.findings {params.files} --log {log}"
 
 
 rule gradcam_figures:
