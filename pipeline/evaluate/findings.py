@@ -49,6 +49,11 @@ PAIRED = Finding(
     ("transfer", "baseline", "undetected", "disputed"),
     "McNemar's exact test on the same test images is significant; disputed where only the 95 % interval excludes 0",
 )
+CLASS_ERRORS = Finding(
+    "class_errors",
+    ("covid", "normal", "undetected"),
+    "the class that is misclassified more often: the 95 % interval of sensitivity less specificity on test excludes 0",
+)
 
 VAL_TEST = Finding(
     "val_test",
@@ -152,7 +157,11 @@ def findings(
 ):
     """Decide the findings; without an external set there is none of its tables. A parameter per input of the rule."""
     protocol = [looks(ledger), *train_only_runs(thresholds), perfect_auc(test_metrics), copies_in_test(explore_sizes)]
-    metrics = [*above_chance(test_metrics), *above_cues(test_metrics, explore_shortcuts, explore_findings)]
+    metrics = [
+        *class_errors(test_metrics),
+        *above_chance(test_metrics),
+        *above_cues(test_metrics, explore_shortcuts, explore_findings),
+    ]
     pairs = paired_tests(compare)
     decided = [*protocol, *metrics, *calibrations(calibration), *pairs, *val_against_test(val_test)]
     rankings = [ranking(compare)]
@@ -207,6 +216,12 @@ def above_cues(metrics, shortcuts, explored):
     return [
         ABOVE_CUES.of_interval(auc_on_test(metrics, model), limit=limit, subject=model, **values) for model in MODELS
     ]
+
+
+def class_errors(metrics):
+    rows = [decide.row(metrics, model=model, metric="sensitivity_less_specificity") for model in MODELS]
+    values = {"above": "normal", "below": "covid", "neither": "undetected"}
+    return [CLASS_ERRORS.of_interval(row, subject=model, **values) for model, row in zip(MODELS, rows, strict=True)]
 
 
 def separation(metrics, limits=(CHANCE, HIGH_AUC)):

@@ -55,6 +55,9 @@ BIAS = Finding(
     ("supported", "hint", "undetected", "unknown"),
     "border or corners get more heat than uniform heat; supported if the hottest pixels matter",
 )
+BORDER_BIAS = Finding(
+    "border_bias", BIAS.values, "the border gets more heat than uniform heat; supported if the hottest pixels matter"
+)
 CELLS = Finding("cells", ("wider", "narrower"), "the side of a map's cell against the depth of the border")
 
 MISCLASSIFIED = Finding("misclassified", ("some", "none"), "a test image is misclassified")
@@ -108,7 +111,8 @@ def findings(
         class_heat(differences),
         *border,
         *corners,
-        bias(border + corners, of_explained),
+        bias(BIAS, border + corners, of_explained),
+        bias(BORDER_BIAS, border, of_explained),
         cells(groups, regions),
         *errors(groups, regions, differences),
         *seeds,
@@ -156,14 +160,14 @@ def region_heat(finding, regions, region, group):
     return finding.of_interval(row, LIFT, limit=UNIFORM, **named, subject=group)
 
 
-def bias(heat, deletion):
+def bias(finding, heat, deletion):
     """From the heat of border and corners, and whether the hottest pixels matter to the model that is explained."""
     more = [row for row in heat if row["value"] == "more"]
     if more:
         strongest = max(more, key=lambda row: row["margin"])
-        return BIAS.follows("supported" if deletion["value"] == "faster" else "hint", [strongest, deletion])
+        return finding.follows("supported" if deletion["value"] == "faster" else "hint", [strongest, deletion])
     unknown = all(row["value"] == "too_few" for row in heat)
-    return BIAS.follows("unknown" if unknown else "undetected", heat)
+    return finding.follows("unknown" if unknown else "undetected", heat)
 
 
 def cells(groups, regions):

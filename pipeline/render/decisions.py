@@ -12,7 +12,6 @@ from pipeline.render import environment
 UNCONVERTED = (
     "parts/listed.tex.j2",
     "parts/misclassified.tex.j2",
-    "parts/more_data.tex.j2",
 )
 
 FILTERS = {"abs", "float", "int", "length", "round", "sum"}

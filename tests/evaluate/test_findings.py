@@ -76,6 +76,24 @@ def test_above_chance():
     assert values(decided) == {"baseline": "below", "transfer": "undetected"}
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.2, -0.001, "covid"),
+        (-0.2, 0, "undetected"),
+        (0, 0.2, "undetected"),
+        (0.001, 0.2, "normal"),
+    ],
+)
+def test_the_class_that_is_misclassified_more_often(low, high, expected):
+    rows = [
+        {"model": model, "metric": "sensitivity_less_specificity", "ci_low": first, "ci_high": second}
+        for model, first, second in zip(MODELS, (-1, low), (1, high), strict=True)
+    ]
+    decided = stage.class_errors(table("evaluate/test_metrics", rows))
+    assert values(decided) == {"baseline": "undetected", "transfer": expected}
+
+
 def test_cues_are_the_reference_where_they_separate_the_classes():
     def decide(value):
         cues = table("explore/shortcuts", [{"cue": "all together", "value": 0.8}])
