@@ -5,6 +5,7 @@ Writes  tables/report/margins.csv: claim, finding, stage, subject, value, rule, 
         first.
 """
 
+import numpy as np
 import pandas as pd
 
 from pipeline.command import run
@@ -18,12 +19,11 @@ def margins(findings: list[pd.DataFrame]):
     """The findings with the smallest margins; `claim` is finding, subject and value in words.
 
     Margins in half widths of an interval come first: they alone tell how a finding compares with its uncertainty. What
-    has no margin is left out; of findings by one number (the limits and margins are equal), the first declared stays.
+    has no margin is left out, and so is what follows from a finding before it, by its cells and with its margin.
     """
     stages = [table.assign(stage=table.attrs["table"].split("/")[0]) for table in findings]
-    measured = (
-        pd.concat(stages, ignore_index=True).dropna(subset="margin").drop_duplicates(["stage", "limit", "margin"])
-    )
+    measured = pd.concat(stages, ignore_index=True).dropna(subset="margin")
+    measured = measured[~np.array(_follows(measured), dtype=bool)]
     order = measured.assign(unit=measured["unit"].map(UNITS.index)).sort_values(["unit", "margin"], kind="stable").index
     fragile = measured.loc[order].head(ROWS)
     claims = [
@@ -31,6 +31,16 @@ def margins(findings: list[pd.DataFrame]):
         for row in fragile.itertuples()
     ]
     return {"margins": fragile.assign(claim=claims)[COLUMNS]}
+
+
+def _follows(findings):
+    """Whether each finding follows from an earlier one: the same margin, by all of its cells, and perhaps by others."""
+    cells = [set(each.split("; ")) for each in findings["cells"]]
+    keys = list(zip(findings["unit"], findings["margin"], strict=True))
+    return [
+        any(keys[earlier] == keys[place] and cells[earlier] <= cells[place] for earlier in range(place))
+        for place in range(len(keys))
+    ]
 
 
 if __name__ == "__main__":

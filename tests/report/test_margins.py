@@ -48,5 +48,13 @@ def test_only_the_most_fragile_are_listed_and_each_decision_once():
     assert margins([twice])["margins"]["finding"].tolist() == ["gap"]
 
 
+def test_what_follows_from_a_listed_finding_is_not_listed_again():
+    """It has the margin of one of those that it follows from, and its cells among others."""
+    decided = [("ranking", "", "transfer", 0.1, "half width"), ("gap", "", "wide", 0.1, "half width")]
+    made = table("evaluate", *decided, ("preferred", "", "transfer", 0.1, "half width"))
+    made["cells"] = ["compare:1:ci_low", "gap:1:ci_low", "compare:1:ci_low; confusion:2:images"]
+    assert margins([made])["margins"]["finding"].tolist() == ["ranking", "gap"]
+
+
 def test_a_run_without_margins_has_an_empty_table():
     assert margins([table("train")])["margins"].empty
