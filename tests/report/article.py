@@ -93,9 +93,9 @@ class Run:
             file = self.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
-        return (
+        return [
             [self.folder / name for name in contents if name.startswith(f"{kind}/")] for kind in ("tables", "figures")
-        )
+        ]
 
     def render(self, settings=REAL):
         tables, figures = self.write_inputs(settings)

@@ -50,10 +50,10 @@ class Sections:
         """The section as TeX, with its marks."""
         if settings not in self.inputs:
             run = Run(self.folder / settings)
-            tables, _, _ = self.inputs[settings] = run.write_inputs(SETTINGS[settings])
+            tables, _ = self.inputs[settings] = run.write_inputs(SETTINGS[settings])
             self.findings[settings] = {file: read(file) for file in tables if file.stem == "findings"}
             self.environments[settings] = environment.create(REPORT, run.folder)
-        tables, figures, supplement = self.inputs[settings]
+        tables, figures = self.inputs[settings]
         for file, decided in self.findings[settings].items():
             rows = [dict(row) for row in decided]
             # A subject that is written out goes before the others.
