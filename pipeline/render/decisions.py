@@ -8,12 +8,6 @@ from jinja2 import nodes
 
 from pipeline.render import environment
 
-# Templates that still decide: to be emptied.
-UNCONVERTED = (
-    "parts/listed.tex.j2",
-    "parts/misclassified.tex.j2",
-)
-
 FILTERS = {"abs", "float", "int", "length", "round", "sum"}
 SELECTING = {"selectattr", "rejectattr", "select", "reject"}
 # Of texts; of types, which decide how a cell is shown.
@@ -30,7 +24,6 @@ def taken(folder):
     return [
         f"{name}:{line}: {what}"
         for name, parsed in environment.parsed(folder).items()
-        if name not in UNCONVERTED
         for line, what in taken_in(parsed)
     ]
 

@@ -10,12 +10,10 @@ def test_the_templates_hold_no_decisions():
     assert decisions.taken(REPORT) == []
 
 
-def test_the_check_of_decisions_names_file_and_line(run, monkeypatch):
-    monkeypatch.setattr(decisions, "UNCONVERTED", ("sections/other.tex.j2",))
+def test_the_check_of_decisions_names_file_and_line(run):
     folder = run.folder / "report/sections"
     folder.mkdir(parents=True)
-    for name in ("baseline", "other"):
-        (folder / f"{name}.tex.j2").write_text("A line.\n\\BLOCK{if best.auc > other.auc}\nbetter\n\\BLOCK{endif}\n")
+    (folder / "baseline.tex.j2").write_text("A line.\n\\BLOCK{if best.auc > other.auc}\nbetter\n\\BLOCK{endif}\n")
     assert decisions.taken(folder.parent) == ["sections/baseline.tex.j2:2: comparison of numbers"]
 
 
