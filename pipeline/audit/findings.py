@@ -1,7 +1,7 @@
 """audit_findings: what the article claims of shortcuts: controls, edited images, markers, and maps against edits.
 
-Reads   tables of the stage audit; tables/gradcam/groups.csv and differences.csv. Test images stand behind these two:
-        the findings feed the report alone.
+Reads   tables of the stage audit; tables/gradcam/groups.csv, regions.csv and differences.csv. Test images stand behind
+        these three: the findings feed the report alone.
 Returns the table of findings (pipeline.findings).
 """
 
@@ -16,10 +16,11 @@ from pipeline.statistics import comparisons
 from pipeline.vocabulary import LABELS, MODELS
 
 CHANCE = 0.5  # the AUC of a model that ranks at random
-MOST = 0.5  # of the predictions: more than half
+MOST = 0.5  # of the predictions, or of the heat: more than half
 # A crop moves and scales the whole film, which flips predictions near the threshold; a tenth of them is more than that.
 MIN_FLIPPED = 0.1
 RATIO, FLIPPED = ("ratio_ci_low", "ratio_ci_high"), ("flipped_ci_low", "flipped_ci_high")
+SHARE = ("share_ci_low", "share_ci_high")
 
 SHORTCUT = Finding(
     "shortcut",
@@ -62,6 +63,11 @@ MAP_AGAINST_CROP = Finding(
     ("contradicted", "agrees", "undetected"),
     "the 95 % intervals of the differences between the classes, heat on the border and flips by cropping, exclude 0",
 )
+MAP_AGAINST_BLANKING = Finding(
+    "map_against_blanking",
+    ("heat_alone", "dependence_alone", "undetected"),
+    "the 95 % intervals of the heat in the region and of the flips by blanking it are on opposite sides of one half",
+)
 
 
 def findings(
@@ -69,6 +75,7 @@ def findings(
     counterfactuals: pd.DataFrame,
     markers: pd.DataFrame,
     gradcam_groups: pd.DataFrame,
+    gradcam_regions: pd.DataFrame,
     gradcam_differences: pd.DataFrame,
 ):
     """Decide the findings."""
@@ -85,6 +92,7 @@ def findings(
         CROP_MODELS.follows(models, crops),
         markers_differ(markers),
         map_against_crop(gradcam_differences, counterfactuals, model),
+        map_against_blanking(gradcam_regions, counterfactuals, model),
     ]
     return {"findings": decide.table(decided)}
 
@@ -192,6 +200,27 @@ def map_against_crop(differences, counterfactuals, model):
     if unsure:
         return MAP_AGAINST_CROP.follows("undetected", unsure)
     return MAP_AGAINST_CROP.follows("agrees" if of_heat["value"] == of_crop["value"] else "contradicted", decided)
+
+
+def map_against_blanking(regions, counterfactuals, model):
+    """Whether most of the heat is in the region on which most predictions do not depend, or the other way round.
+
+    By the lungs or the central region, the first region of each group.
+    """
+    blanked = decide.row(counterfactuals, model=model, edit="inside", label="covid")
+    of_heat = MAP_AGAINST_BLANKING.of_interval(
+        decide.rows(regions, group="true covid")[0],
+        SHARE,
+        limit=MOST,
+        above="heat_alone",
+        below="dependence_alone",
+        neither="undetected",
+    )
+    of_blanking = MAP_AGAINST_BLANKING.of_interval(
+        blanked, FLIPPED, limit=MOST, above="dependence_alone", below="heat_alone", neither="undetected"
+    )
+    value = of_heat["value"] if of_heat["value"] == of_blanking["value"] else "undetected"
+    return MAP_AGAINST_BLANKING.follows(value, [of_heat, of_blanking])
 
 
 def difference(rows, value, ends):

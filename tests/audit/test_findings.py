@@ -30,7 +30,9 @@ def frame(name, rows):
     return made
 
 
-def decided(controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1, 0.3), model="transfer"):
+def decided(
+    controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1, 0.3), share=(0.3, 0.4), model="transfer"
+):
     """{"FINDING SUBJECT": row} of made-up tables.
 
     Args:
@@ -39,6 +41,7 @@ def decided(controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1,
         inside, crops: what differs from INSIDE and CROPS.
         marks: share of covid and normal images with markers; the intervals are 0.1 to either side.
         heat: interval of the difference in heat on the border, covid less normal.
+        share: interval of the share of heat in the lungs of true covid.
         model: which model's maps are explained.
     """
     of_controls = [
@@ -47,7 +50,8 @@ def decided(controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1,
          "status": "not defined" if math.isnan(ratio) else "defined", "flagged": flagged}
         for name, (value, low, high, ratio, flagged) in (CONTROLS | (controls or {})).items()
     ]  # fmt: skip
-    flips = {("transfer", "inside", label): shares for label, shares in (INSIDE | (inside or {})).items()}
+    flips = {(each, "inside", label): shares for each in {"transfer", model}
+             for label, shares in (INSIDE | (inside or {})).items()}  # fmt: skip
     flips |= {(model, "crop", label): shares for (model, label), shares in (CROPS | (crops or {})).items()}
     edits = [
         {"model": model, "edit": edit, "label": label, "flipped": share, "flipped_ci_low": low, "flipped_ci_high": high}
@@ -63,6 +67,7 @@ def decided(controls=None, inside=None, crops=None, marks=(0.2, 0.6), heat=(0.1,
         frame("audit/counterfactuals", edits),
         frame("audit/markers", markers),
         frame("gradcam/groups", [{"group": "true covid", "model": model}]),
+        frame("gradcam/regions", [{"group": "true covid", "share_ci_low": share[0], "share_ci_high": share[1]}]),
         frame("gradcam/differences", [difference | dict(zip(("ci_low", "ci_high"), heat, strict=True))]),
     )["findings"]
     return {f"{row['finding']} {row['subject']}".strip(): row for row in table.to_dict("records")}
@@ -82,6 +87,7 @@ def test_a_shortcut_is_found_with_the_cells_that_decide_it():
         "shortcut": "flagged", "shortcut_control": "inside_blanked", "outside": "enough",
         "no_places": "above_chance", "inside_dependence": "stay", "crop baseline": "flips", "crop transfer": "flips",
         "crop_models": "both", "markers": "differ", "map_against_crop": "contradicted",
+        "map_against_blanking": "undetected",
     }  # fmt: skip
     assert found["shortcut"]["cells"] == (
         "audit/controls:2:ratio_ci_low; audit/controls:2:ratio_ci_high; audit/controls:2:flag"
@@ -131,6 +137,13 @@ def test_a_shortcut_is_found_with_the_cells_that_decide_it():
         ("map_against_crop", "contradicted", {"crops": {("transfer", "normal"): (0.08, 0.04, 0.2)}}),
         ("map_against_crop", "undetected", {"crops": {("transfer", "normal"): (0.07, 0.02, 0.2)}}),
         ("map_against_crop", "agrees", {"crops": {("transfer", "covid"): (0.8, 0.7, 0.9)}}),
+        ("map_against_blanking", "heat_alone", {"share": (0.51, 0.6)}),
+        ("map_against_blanking", "undetected", {"share": (0.49, 0.6)}),
+        ("map_against_blanking", "undetected", {"share": (0.51, 0.6), "inside": {"covid": (0.4, 0.3, 0.51)}}),
+        ("map_against_blanking", "undetected", {"share": (math.nan, math.nan)}),
+        ("map_against_blanking", "dependence_alone", {"share": (0.4, 0.49), "inside": {"covid": (0.8, 0.51, 0.9)}}),
+        ("map_against_blanking", "undetected", {"share": (0.4, 0.51), "inside": {"covid": (0.8, 0.51, 0.9)}}),
+        ("map_against_blanking", "undetected", {"share": (0.4, 0.49), "inside": {"covid": (0.8, 0.49, 0.9)}}),
         (
             "map_against_crop",  # of the baseline, not of the other model
             "agrees",

@@ -97,6 +97,7 @@ rule audit_findings:
         counterfactuals="tables/audit/counterfactuals.csv",
         markers="tables/audit/markers.csv",
         gradcam_groups="tables/gradcam/groups.csv",
+        gradcam_regions="tables/gradcam/regions.csv",
         gradcam_differences="tables/gradcam/differences.csv",
     output:
         findings=shown("tables/audit/findings.csv"),
