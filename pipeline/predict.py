@@ -2,8 +2,8 @@
 
     python -m pipeline.predict IMAGE... [--explain] [--model baseline|transfer] [--build FOLDER]
 
-For each image: the probability of covid, corrected for what the class weights did to the logit, and the verdict at the
-operating threshold of the build, on the same scale; with --explain also
+For each image: the probability of covid, corrected for what the class weights did to the logit, and the prediction at
+the operating threshold of the build, on the same scale; with --explain also
 NAME_gradcam.png, the image with its Grad-CAM map, in the current folder. It is no medical device.
 """
 
@@ -71,7 +71,7 @@ def predict(images, model, build, explained):
     except Exception:  # its parts raise errors of many types
         raise InputError(f"{model_file} {damaged}") from None
 
-    def shown(logit):
+    def formatted(logit):
         return f"{calibration.corrected(logit, correction['intercept'], correction['slope']):.3f}"
 
     size = network.input_shape[1]
@@ -79,9 +79,9 @@ def predict(images, model, build, explained):
     maps, logits = explain.signed_maps(network, layer, np.stack([resize(each, size) for each in pixels]))
     covid = logits >= threshold
     heat = explain.heat(maps, covid)
-    for image, original, logit, verdict, of_image in zip(images, pixels, logits, covid, heat, strict=True):
-        line = f"{image}: P(covid) {shown(logit)}, {'covid' if verdict else 'normal'}"
-        line += f" at the threshold {shown(threshold)}"
+    for image, original, logit, prediction, of_image in zip(images, pixels, logits, covid, heat, strict=True):
+        line = f"{image}: P(covid) {formatted(logit)}, {'covid' if prediction else 'normal'}"
+        line += f" at the threshold {formatted(threshold)}"
         if explained:
             out = Path(f"{image.stem}_gradcam.png")
             enlarged = explain.enlarged(of_image[None], *original.shape)[0]

@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pipeline.models.backbones import efficientnetv2b0, resnet50v2
-from workflow.settings import check, chosen, digest, fill, misread, unreadable
+from workflow.settings import check, digest, fill, misread, select, unreadable
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -510,16 +510,16 @@ def test_random_weights_are_for_the_demo_alone():
 
 def test_chosen_holds_what_is_named_and_nothing_else():
     config = configured()
-    text = chosen(config, "seed", "training.epochs", "transfer.hyperparameters")
+    text = select(config, "seed", "training.epochs", "transfer.hyperparameters")
     assert json.loads(text) == {
         "seed": config["seed"],
         "training": {"epochs": config["training"]["epochs"]},
         "transfer": {"hyperparameters": config["transfer"]["hyperparameters"]},
     }
     changed = configured("training: {patience: 9}\nbaseline: {hyperparameters: {dropout: 0.9}}\ndemo: true")
-    assert chosen(changed, "seed", "training.epochs", "transfer.hyperparameters") == text
+    assert select(changed, "seed", "training.epochs", "transfer.hyperparameters") == text
     with pytest.raises(KeyError):
-        chosen(config, "training.epoch")
+        select(config, "training.epoch")
 
 
 def test_the_digest_is_that_of_all_keys_but_for_where_files_are():
@@ -534,5 +534,5 @@ def test_chosen_tells_two_swapped_values_apart():
     before = configured("baseline: {hyperparameters: {dropout: 0.2, l2: 0.5}}")
     after = configured("baseline: {hyperparameters: {dropout: 0.5, l2: 0.2}}")
     for named in (["baseline.hyperparameters"], ["baseline.hyperparameters.dropout", "baseline.hyperparameters.l2"]):
-        assert chosen(before, *named) != chosen(after, *named)
-        assert chosen(before, *named) == chosen(before, *reversed(named)), "the order of naming is no change"
+        assert select(before, *named) != select(after, *named)
+        assert select(before, *named) == select(before, *reversed(named)), "the order of naming is no change"

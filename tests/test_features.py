@@ -248,7 +248,7 @@ def test_head_on_efficientnet(tmp_path):
     values = features(below, images, "train", EFFICIENT)["features"]
     assert values.shape == (8, 2, 96)
     head = transfer.build({"dense_layers": 1, "dense_units": 4, "dropout": 0.2, "l2": 0.001}, values)
-    transfer.whole(head, [below]).save(tmp_path / "whole.keras")
+    transfer.assemble(head, [below]).save(tmp_path / "whole.keras")
     network = keras.models.load_model(tmp_path / "whole.keras")
     logits = network.predict(images[..., None].astype(np.float32), verbose=0)
     assert np.allclose(logits, head.predict(values[:, 0], verbose=0), rtol=1e-3, atol=1e-3)
@@ -328,7 +328,7 @@ def test_training_on_cached_features_is_training_on_images(tmp_path):
         return transfer.build(chosen, cached.values)
 
     untrained, alone, below = head(), head(), head()
-    network = transfer.whole(below, [made])
+    network = transfer.assemble(below, [made])
     frozen = network.get_layer("conv1_conv").get_weights()
     histories = [
         fitting.fit(trained, chosen, data, source, still, seed=2, epochs=3)

@@ -64,7 +64,7 @@ def test_no_result_is_typed_by_hand():
 def test_it_trains_nothing_unless_told_to():
     assert "RETRAIN = False" in CODE[0].source
     trained = {"search.propose", "tuning.trials", "search.gather", "tuning.confirm", "search.select"}
-    trained |= {"training.initial", "training.heldout", "training.final"}
+    trained |= {"training.initial", "training.train_only", "training.final"}
     told = [node for node in TREE.body if isinstance(node, ast.If) and dotted(node.test) == "RETRAIN"]
     assert trained <= {name for node in told for name in calls(node)}
     otherwise = ast.Module([node for node in TREE.body if node not in told], [])

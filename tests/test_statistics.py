@@ -42,7 +42,7 @@ def test_auc_of_scores_that_are_not_finite(bad):
 
 @SAMPLES
 @pytest.mark.parametrize("threshold", [-1.4, 0.0, 2.2])
-def test_verdict_metrics(labels, logits, threshold):
+def test_prediction_metrics(labels, logits, threshold):
     predicted = logits >= threshold
     ours = metrics.scores(labels, logits, threshold)
     assert ours["accuracy"] == pytest.approx(reference.accuracy_score(labels, predicted))

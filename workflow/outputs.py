@@ -14,7 +14,7 @@ WILDCARD = re.compile(r"{(\w+)(?:,([^{}]*))?}")
 AFTER_THE_TABLES = {"notebook", "report", "submission"}  # stages whose seconds the article does not tell
 
 
-def shown(rules, values):
+def published(rules, values):
     """The tables and figures that the rules show, which are flagged for the results page.
 
     Args:

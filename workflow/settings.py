@@ -159,7 +159,7 @@ def _misread(node, key, file):
             yield f"{name}: found in lines {' and '.join(places)} of {file}; expected once, with all that belongs to it"
 
 
-def chosen(config, *keys):
+def select(config, *keys):
     """The part of `config` that the dotted `keys` name, in the shape of the configuration, as a JSON text.
 
     A rule states what it uses as this one text: Snakemake compares parameters as a set of values without names, so

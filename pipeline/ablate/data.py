@@ -25,7 +25,7 @@ def train_on_shares(
     runtime.start(settings["compute"])
     return collect(
         [
-            *train_model(baseline, baseline.narrow(settings), train_images, val_images, settings),
+            *train_model(baseline, baseline.small(settings), train_images, val_images, settings),
             *train_model(transfer, settings["transfer"]["hyperparameters"], train_features, val_features, settings),
         ]
     )

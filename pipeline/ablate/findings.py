@@ -124,8 +124,8 @@ def findings(
     resolution_cost: pd.DataFrame,
     tune_baseline_best: pd.DataFrame,
     tune_transfer_selection: pd.DataFrame,
-    train_baseline_heldout: pd.DataFrame,
-    train_transfer_heldout: pd.DataFrame,
+    train_baseline_train_only: pd.DataFrame,
+    train_transfer_train_only: pd.DataFrame,
     settings: dict,
 ):
     """Decide the findings. One parameter per input of the rule."""
@@ -146,7 +146,7 @@ def findings(
     decided += [backbone(cut, settings["transfer"]["backbone"]), deepest_cut(cut)]
     decided += [*shares(data), *enough_images(data)]
     decided += [more_images(data, row) for row in decide.rows(data_rise)]
-    decided += [selected_baseline(train_baseline_heldout, train_transfer_heldout), study_size(side, study_side)]
+    decided += [selected_baseline(train_baseline_train_only, train_transfer_train_only), study_size(side, study_side)]
     return {
         "findings": decide.table(decided),
         "effects": effect_table(studies, effects),

@@ -51,7 +51,7 @@ def train_variants(study, train, val, settings):
         for seed in budget["seeds"]:
             logits, scores, seconds = fitting.study_run(
                 baseline,
-                baseline.narrow(settings) | changed.get("hyperparameters", {}),
+                baseline.small(settings) | changed.get("hyperparameters", {}),
                 examples,
                 val[place],
                 settings | {"augmentation": changed.get("augmentation", settings["augmentation"])},

@@ -128,7 +128,7 @@ def network(examples, val, seed, settings):
     """Logits for val of the small network of the stage ablate."""
     val_logits, _, _ = fitting.study_run(
         baseline,
-        baseline.narrow(settings),
+        baseline.small(settings),
         examples,
         val,
         settings | {"augmentation": NONE},

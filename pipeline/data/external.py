@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
-from pipeline.data.index import COLUMNS, check_labels, check_phantoms, check_size, read_images, taken
+from pipeline.data.index import COLUMNS, check_labels, check_phantoms, check_size, gather, read_images
 from pipeline.images import duplicates
 from pipeline.images.archive import open_source
 from pipeline.images.decode import resize
@@ -64,7 +64,7 @@ def prepare(archive: Path, index: pd.DataFrame, caches: list[np.ndarray], settin
     counted = {"images": len(kept), **{label: counts[label] for label in LABELS}, "dropped": copied.sum()}
     return {
         "index": kept[COLUMNS],
-        "images": taken(pixels, kept.index),
+        "images": gather(pixels, kept.index),
         "summary": pd.DataFrame([counted | {"threshold": found["threshold"]}]),
     }
 

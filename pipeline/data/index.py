@@ -79,8 +79,8 @@ def prepare(archive: Path, settings: dict):
     return {
         "index": table[COLUMNS],
         "splits": [rows[COLUMNS] for rows in of_split.values()],
-        "caches": [taken(pixels, rows.index) for rows in of_split.values()],
-        "masks": [taken(mask_pixels, rows.index if len(mask_pixels) else []) for rows in of_split.values()],
+        "caches": [gather(pixels, rows.index) for rows in of_split.values()],
+        "masks": [gather(mask_pixels, rows.index if len(mask_pixels) else []) for rows in of_split.values()],
         "duplicates": listed.assign(threshold=found["threshold"]),
         "summary": pd.DataFrame([counts]),
     }
@@ -103,7 +103,7 @@ def check_size(archive, table):
 def _draw(table, counts, seed):
     """Stand-ins for the three splits, all drawn from the archive's train split, class ratio kept.
 
-    A quick run must leave the real test split unseen, so not one image of it is taken.
+    A quick run must leave the real test split unseen, so not one image of it is gather.
     """
     drawn = []
     train = table[table["split"] == "train"]
@@ -347,7 +347,7 @@ def _report_copies(copies, found, images, dropped):
     )
 
 
-def taken(arrays, places):
+def gather(arrays, places):
     """The arrays at `places`, on disk, not in memory."""
     array = storage.scratch((len(places), *arrays.shape[1:]), np.uint8)
     for number, place in enumerate(places):

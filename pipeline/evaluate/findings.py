@@ -156,7 +156,12 @@ def findings(
     external_compare: pd.DataFrame | None,
 ):
     """Decide the findings; without an external set there is none of its tables. A parameter per input of the rule."""
-    protocol = [looks(ledger), *train_only_runs(thresholds), perfect_auc(test_metrics), copies_in_test(explore_sizes)]
+    protocol = [
+        evaluations(ledger),
+        *train_only_runs(thresholds),
+        perfect_auc(test_metrics),
+        copies_in_test(explore_sizes),
+    ]
     metrics = [
         *class_errors(test_metrics),
         *above_chance(test_metrics),
@@ -174,7 +179,7 @@ def findings(
     return {"findings": decide.table(decided)}
 
 
-def looks(ledger):
+def evaluations(ledger):
     rows = decide.rows(ledger)
     value = "planned" if len(rows) == len(MODELS) else "more"
     return LOOKS.is_(value, cells=[(row, "weights_sha256") for row in rows], limit=len(MODELS))

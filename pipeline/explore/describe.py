@@ -227,7 +227,7 @@ def uniformity_table(images, thumbnails, seed):
 
     Returns:
         test, quantity, label, first, second; statistic; value: the effect (Cramér's V, D, AUC), with ci_low and
-        ci_high for the AUC; p; p_holm, adjusted among the tests of one kind; verdict: "none found" (p_holm of 0.05 or
+        ci_high for the AUC; p; p_holm, adjusted among the tests of one kind; result: "none found" (p_holm of 0.05 or
         more), "negligible" (an effect below `SMALL`) or "different".
     """
     rows = [label_row(images)]
@@ -253,13 +253,13 @@ def uniformity_table(images, thumbnails, seed):
         )  # fmt: skip
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("test")["p"].transform(tests.holm)
-    table["verdict"] = np.select(
+    table["result"] = np.select(
         [table["p_holm"] >= SIGNIFICANT, table["value"] < table["test"].map(SMALL)],
         ["none found", "negligible"],
         "different",
     )
     columns = ["test", "quantity", "label", "first", "second", "statistic", "value", "ci_low", "ci_high"]
-    return table[columns + ["p", "p_holm", "verdict"]]
+    return table[columns + ["p", "p_holm", "result"]]
 
 
 def label_row(images):

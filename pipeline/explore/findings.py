@@ -59,7 +59,7 @@ POWER = Finding(
     "effects that are not significant, relative to the smallest relevant one: as large, they could not be detected",
 )
 
-VERDICTS = {"none found": "undetected", "negligible": "negligible", "different": "different"}
+RESULTS = {"none found": "undetected", "negligible": "negligible", "different": "different"}
 
 
 def findings(
@@ -90,9 +90,9 @@ def division(classes, uniformity):
     """How the classes are divided among the splits."""
     rows, test = decide.rows(classes, label="covid"), decide.row(uniformity, test="chi-square")
     shares = [row["share"] for row in rows]
-    spread, found = max(shares) - min(shares), VERDICTS[test["verdict"]]
+    spread, found = max(shares) - min(shares), RESULTS[test["result"]]
     value = "uniform" if found != "different" and spread < MAX_SPREAD else found
-    cells = [*((row, "share") for row in rows), (test, "verdict")]
+    cells = [*((row, "share") for row in rows), (test, "result")]
     return DIVISION.is_(value, cells=cells, limit=MAX_SPREAD, margin=Margin.of_number(spread, MAX_SPREAD))
 
 
@@ -150,12 +150,12 @@ def quality(of_cues):
 
 
 def splits(uniformity):
-    """By the test that is nearest to another verdict, among those that have the worst."""
+    """By the test that is nearest to another result, among those that have the worst."""
     rows = decide.rows(uniformity)
-    worst = max((row["verdict"] for row in rows), key=list(VERDICTS).index)
-    margins = [(margin_of_test(row), row) for row in rows if row["verdict"] == worst]
+    worst = max((row["result"] for row in rows), key=list(RESULTS).index)
+    margins = [(margin_of_test(row), row) for row in rows if row["result"] == worst]
     margin, row = min(margins, key=lambda pair: pair[0].number)
-    return SPLITS.is_(VERDICTS[worst], cells=[(row, "p_holm"), (row, "value")], limit=SIGNIFICANT, margin=margin)
+    return SPLITS.is_(RESULTS[worst], cells=[(row, "p_holm"), (row, "value")], limit=SIGNIFICANT, margin=margin)
 
 
 def margin_of_test(row):
@@ -167,7 +167,7 @@ def margin_of_test(row):
 
 def power(uniformity):
     """By the largest effect that is not significant."""
-    rows = [row for row in decide.rows(uniformity) if VERDICTS[row["verdict"]] == "undetected"]
+    rows = [row for row in decide.rows(uniformity) if RESULTS[row["result"]] == "undetected"]
     if not rows:
         return POWER.is_("not_shown")
     largest = max(rows, key=lambda row: row["value"] / SMALL[row["test"]])

@@ -2,8 +2,8 @@
 
 A module of its own, so that no edit here trains anything again.
 
-Reads   the summaries of the final runs, the histories of the held-out ones; the tables of seconds that the stages have
-        written, each row with model and part.
+Reads   the summaries of the final runs, the histories of the train-only ones; the tables of seconds that the stages
+        have written, each row with model and part.
 Returns a table of sizes, of epochs to given val AUCs, and of seconds.
 """
 
@@ -16,16 +16,16 @@ from pipeline.vocabulary import MODELS
 LEVELS = (0.9, 0.95, 0.98, 0.99)  # of val AUC
 
 
-def compare(summaries: list[pd.DataFrame], heldout: list[pd.DataFrame], costs: list[pd.DataFrame]):
+def compare(summaries: list[pd.DataFrame], train_only: list[pd.DataFrame], costs: list[pd.DataFrame]):
     """Compare the models by the runs that each stage has made.
 
     Seconds are summed by model and part of the work.
 
     Args:
-        summaries, heldout: a table a model, in the order of the vocabulary.
+        summaries, train_only: a table a model, in the order of the vocabulary.
     """
     sizes, reached = [], []
-    for model, summary, histories in zip(MODELS, summaries, heldout, strict=True):
+    for model, summary, histories in zip(MODELS, summaries, train_only, strict=True):
         sizes.append(size_row(model, summary.iloc[0]))
         reached += level_rows(model, histories)
     seconds = pd.concat(costs).groupby(["model", "part"], sort=False)["seconds"].sum()
@@ -46,7 +46,7 @@ def size_row(model, summary):
 
 
 def level_rows(model, histories):
-    """One row a level: in how many of the held-out runs val AUC reached it, and after how many epochs.
+    """One row a level: in how many of the train-only runs val AUC reached it, and after how many epochs.
 
     Returns:
         list of dict: model, level, runs, reached, epochs (median over all runs of the first epoch at whose end val AUC

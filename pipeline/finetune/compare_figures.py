@@ -10,24 +10,24 @@ SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
 METRICS = {"loss": "cross-\nentropy (nats)", "auc": "AUC"}
 
 
-def draw(finals: list[pd.DataFrame], heldout: list[pd.DataFrame], cost: pd.DataFrame):
+def draw(finals: list[pd.DataFrame], train_only: list[pd.DataFrame], cost: pd.DataFrame):
     """Draw the training curves of both models on one scale, and their seconds by part.
 
     Args:
-        finals, heldout: a history a model, in the order of the vocabulary.
+        finals, train_only: a history a model, in the order of the vocabulary.
     """
-    histories = [dict(zip(MODELS, tables, strict=True)) for tables in (finals, heldout)]
+    histories = [dict(zip(MODELS, tables, strict=True)) for tables in (finals, train_only)]
     return {"curves": draw_curves(*histories), "cost": draw_cost(cost)}
 
 
-def draw_curves(finals, heldout):
-    """Upper panels: what is fitted, in the final runs; lower ones: val, in the held-out runs, a line a seed."""
+def draw_curves(finals, train_only):
+    """Upper panels: what is fitted, in the final runs; lower ones: val, in the train-only runs, a line a seed."""
     drawing, axes = figure(COLUMN, 2.7, 2, 2, sharex=True)
     for model in MODELS:
         style = {"color": MODEL_COLOURS[model], "label": FROZEN_NAMES[model]}
         for column, (metric, label) in enumerate(METRICS.items()):
             axes[0, column].plot(finals[model]["epoch"], finals[model][f"train_{metric}"], **style)
-            for _, run_ in heldout[model].groupby("seed"):
+            for _, run_ in train_only[model].groupby("seed"):
                 axes[1, column].plot(run_["epoch"], run_[f"val_{metric}"], linewidth=0.8, **style)
             axes[0, column].set_ylabel(f"train {label}")
             axes[1, column].set_ylabel(f"val {label}")

@@ -8,7 +8,7 @@ from pipeline.plots.style import COLOURS, COLUMN, figure
 METRICS = {"refitted_loss": "refitted loss (nats)", "auc": "AUC"}
 
 
-def draw(attempts: pd.DataFrame, heldout: pd.DataFrame):
+def draw(attempts: pd.DataFrame, train_only: pd.DataFrame):
     """Draw refitted loss and AUC from before fine-tuning on: of the attempts on all that they fit, a shade each, and of
     the run on train alone, with val."""
     drawing, axes = figure(COLUMN, 2.6, 2, 2, sharex=True)
@@ -21,7 +21,9 @@ def draw(attempts: pd.DataFrame, heldout: pd.DataFrame):
             }
             above.plot(scores["epoch"], scores[f"train_{metric}"], "o-", ms=2, **shade)
         for split in ("train", "val"):
-            below.plot(heldout["epoch"], heldout[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split)
+            below.plot(
+                train_only["epoch"], train_only[f"{split}_{metric}"], "o-", ms=2, color=COLOURS[split], label=split
+            )
         above.set_ylabel(label)
         below.set_ylabel(label)
         below.set_xlabel("epoch")

@@ -96,11 +96,11 @@ def findings(
     tune_transfer_best: pd.DataFrame,
     train_final: list[pd.DataFrame],
     train_gap: list[pd.DataFrame],
-    train_baseline_heldout: pd.DataFrame,
+    train_baseline_train_only: pd.DataFrame,
     attempts: pd.DataFrame,
     history: pd.DataFrame,
-    heldout: pd.DataFrame,
-    heldout_history: pd.DataFrame,
+    gain: pd.DataFrame,
+    train_only_history: pd.DataFrame,
     compare: pd.DataFrame,
     compare_epochs: pd.DataFrame,
     compare_cost: pd.DataFrame,
@@ -116,8 +116,8 @@ def findings(
         *levels(compare_epochs),
         gap(train_gap),
         *attempt(attempts, history, tune_transfer_best),
-        *gain(heldout, heldout_history),
-        *against_baseline(heldout, train_baseline_heldout),
+        *improvement(gain, train_only_history),
+        *against_baseline(gain, train_baseline_train_only),
         *costs(compare, compare_cost),
     ]
     return {"findings": decide.table(decided)}
@@ -189,7 +189,7 @@ def highest_level(pairs):
 def gap(gaps):
     """The gap between val and train at the best epoch: the ranges of both models."""
     baseline, transfer = ([row for row in decide.rows(table, run="selected")] for table in gaps)
-    column = "gap_at_turn"
+    column = "gap_at_best"
     smaller = _outermost(max, transfer, min, baseline, column)
     larger = _outermost(min, transfer, max, baseline, column)
     if smaller[0][column] < smaller[1][column]:
@@ -209,8 +209,8 @@ def attempt(attempts, history, best):
     start, *epochs = decide.rows(history, attempt=last["attempt"])
     before, after = "refitted_loss_before", "refitted_loss_after"
     kept = FINE_TUNING.is_(
-        "kept" if last["verdict"] == "kept" else "rejected",
-        cells=[(last, "verdict"), (last, after), (last, before)],
+        "kept" if last["decision"] == "kept" else "rejected",
+        cells=[(last, "decision"), (last, after), (last, before)],
         limit=last[before],
         margin=Margin.of_number(last[after], last[before]),
     )
@@ -240,9 +240,9 @@ def head_rate(head, last):
     return HEAD_RATE.is_(value, cells=cells, limit=limit, margin=Margin.of_number(ratio, limit))
 
 
-def gain(heldout, history):
+def improvement(gain, history):
     """What fine-tuning is worth on val."""
-    row = decide.row(heldout)
+    row = decide.row(gain)
     start, *epochs = decide.rows(history)
     peak = max(epochs, key=lambda epoch: epoch["val_loss"], default=start)
     falls = {"below": "falls", "equal": "does_not_fall", "above": "does_not_fall", "missing": "does_not_fall"}
@@ -254,10 +254,10 @@ def gain(heldout, history):
     ]
 
 
-def against_baseline(heldout, runs):
+def against_baseline(gain, runs):
     """The val AUC of the transfer model in the end, against the baseline's runs."""
     column = "val_auc"
-    number, baseline = decide.row(heldout), decide.rows(runs)
+    number, baseline = decide.row(gain), decide.rows(runs)
     low, high = (choose(baseline, key=lambda row: row[column]) for choose in (min, max))
     auc = number["val_auc_finetuned"]
     value = "above" if auc > high[column] else "below" if auc < low[column] else "within"

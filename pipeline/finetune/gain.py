@@ -2,7 +2,7 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   predictions on val of the held-out heads, and of the first of them, fine-tuned; attempts.
+Reads   predictions on val of the train-only heads, and of the first of them, fine-tuned; attempts.
 Returns one table.
 """
 
@@ -13,16 +13,16 @@ from pipeline.statistics import intervals, metrics
 
 
 def measure(head: pd.DataFrame, finetuned: pd.DataFrame, attempts: pd.DataFrame, settings: dict):
-    """Compare a held-out head with itself fine-tuned, image by image.
+    """Compare a train-only head with itself fine-tuned, image by image.
 
     One row: val AUC and cross-entropy of both; difference of the AUCs (fine-tuned less head) with a bootstrap interval,
-    for which images are resampled for both at once; the verdict on the last attempt.
+    for which images are resampled for both at once; the decision on the last attempt.
     """
     same = ["file", "label", "seed"]
     both = finetuned.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
     labels = (both["label"] == "covid").to_numpy(float)
     logits = both[["logit_head", "logit_finetuned"]].to_numpy()
-    row = {"verdict": attempts["verdict"].iloc[-1]}
+    row = {"decision": attempts["decision"].iloc[-1]}
     for name, column in zip(("head", "finetuned"), logits.T, strict=True):
         row |= {f"val_auc_{name}": metrics.auc(labels, column)}
         row |= {f"val_loss_{name}": metrics.cross_entropy(labels, column)}

@@ -1,6 +1,7 @@
 """finetune: the transfer model, unfrozen and trained end to end at a small learning rate; kept or rejected.
 
-Reads   the final and a held-out transfer model, the epochs and hyperparameters of its head; examples of train and val.
+Reads   the final and a train-only transfer model, the epochs and hyperparameters of its head; examples of
+        train and val.
 Returns the fine-tuned models (the unchanged ones if rejected), attempts, histories, the summary, predictions on val and
         seconds. In a history, epoch 0 is the model as it came.
 """
@@ -50,8 +51,8 @@ def final(
         seconds += seconds_of(backup)
         rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
         histories.append(history.assign(attempt=attempt))
-        log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["verdict"])
-        if outcome["verdict"] == "kept":
+        log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["decision"])
+        if outcome["decision"] == "kept":
             break
         learning_rate /= settings["finetune"]["divide_by"]
     else:
@@ -75,7 +76,7 @@ def ahead(
     settings: dict,
     backup: Backup,
 ):
-    """Train what `heldout` asks for if the first attempt is kept, while it is still being made: a finished backup.
+    """Train what `train_only` asks for if the first attempt is kept, while it is still being made: a finished backup.
 
     One parameter for each input of the rule.
     """
@@ -93,7 +94,7 @@ def ahead(
     return {"finished": backup}
 
 
-def heldout(
+def train_only(
     model: Path,
     train: Examples,
     val: Examples,
@@ -103,7 +104,7 @@ def heldout(
     settings: dict,
     backup: Backup,
 ):
-    """The same schedule on train alone, from a held-out model, scored on val: whether fine-tuning helps.
+    """The same schedule on train alone, from a train-only model, scored on val: whether fine-tuning helps.
 
     One parameter for each input of the rule.
 
@@ -115,7 +116,7 @@ def heldout(
     network = load(model, settings["seed"])
     schedule = attempts.iloc[-1]
     seconds = seconds_of(finished)
-    if schedule["verdict"] == "kept":
+    if schedule["decision"] == "kept":
         made_ahead = schedule["attempt"] == 1
         # One that is newer is what a killed attempt of this job has reached.
         if made_ahead and not (backup.exists() and backup.stat().st_mtime > finished.stat().st_mtime):
@@ -166,7 +167,7 @@ def fine_tune(network, examples, settings, hyperparameters, val=None, **options)
 
     Returns:
         dict: epochs run; on the fixed subset of `examples`, before and after, `metrics.refitted_loss`, by which the
-        attempt is judged, cross-entropy and AUC; verdict (kept; dropped: stopped at a sudden rise; no gain: not lower
+        attempt is judged, cross-entropy and AUC; decision (kept; dropped: stopped at a sudden rise; no gain: not lower
         than before); and the history, from epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
@@ -189,7 +190,7 @@ def fine_tune(network, examples, settings, hyperparameters, val=None, **options)
     outcome = {"epochs": len(history)}
     for name in ("refitted_loss", "loss", "auc"):
         outcome |= {f"{name}_before": before[f"train_{name}"], f"{name}_after": after[f"train_{name}"]}
-    outcome["verdict"] = judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
+    outcome["decision"] = judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
     return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
 
 
@@ -239,4 +240,4 @@ def unfreeze(network, first):
 
 
 if __name__ == "__main__":
-    run(final, ahead, heldout)
+    run(final, ahead, train_only)

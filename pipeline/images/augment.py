@@ -50,7 +50,7 @@ def transform(settings):
     return lambda images, seed: augment(tf.cast(images[..., None], tf.float32), seed, settings["augmentation"])
 
 
-def plain(images):
+def unaugmented(images):
     """Without augmentation: as they are cached."""
     return images
 

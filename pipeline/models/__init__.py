@@ -1,8 +1,8 @@
 """The two models and how they are fitted.
 
 baseline.py and transfer.py offer the same functions, so that tune and train are written once:
-    plain(values)                 what the trainable network is scored on, without augmentation
+    unaugmented(values)           what the trainable network is scored on, without augmentation
     transform(settings)           (values of a batch, stateless seed) -> what it is trained on
     build(hyperparameters, values)   the trainable network, anew; normalisation from `values` alone
-    whole(network, backbone_files)   the network that takes raw grey values and gives one logit
+    assemble(network, backbone_files)  the network that takes raw grey values and gives one logit
 """

@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from pipeline.images.augment import plain, transform
+from pipeline.images.augment import transform, unaugmented
 from pipeline.images.normalise import normalisation
 
-__all__ = ["build", "plain", "transform", "whole"]  # what both models offer
+__all__ = ["assemble", "build", "transform", "unaugmented"]  # what both models offer
 
 BLOCKS = 4
 
@@ -47,7 +47,7 @@ def build(hyperparameters, values):
     return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="baseline")
 
 
-def narrow(settings):
+def small(settings):
     """The starting hyperparameters, but for those of the studies' short runs: fewer filters, Adam, its learning rate.
 
     Args:
@@ -58,6 +58,6 @@ def narrow(settings):
     return settings["baseline"]["hyperparameters"] | changed
 
 
-def whole(network, backbone_files):
+def assemble(network, backbone_files):
     """The network itself."""
     return network

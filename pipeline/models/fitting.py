@@ -74,7 +74,7 @@ def fit(
     Args:
         hyperparameters: learning_rate, optimizer, loss, batch_size.
         train: Examples that are fitted.
-        source: module with `transform(settings)` and `plain(values)`: what the network takes, augmented and not.
+        source: module with `transform(settings)` and `unaugmented(values)`: what the network takes, augmented and not.
         val: Examples to monitor; needed for early stopping.
         patience: epochs without a lower val loss before training stops and the best epoch's weights return; None: no
             early stopping.
@@ -96,7 +96,7 @@ def fit(
     # the collector to start by itself.
     gc.collect()
     compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
-    sets = monitored(train, val, settings["seed"], source.plain)
+    sets = monitored(train, val, settings["seed"], source.unaugmented)
     scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs, score)
     averages = [] if decay else [Averages(sets["train"][0])]
     callbacks, stopping, start = [*averages, scores, *stop], None, 0
@@ -153,7 +153,7 @@ def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, na
             f"{name}: the run diverged at a learning rate of {hyperparameters['learning_rate']:g}; expected a smaller "
             "one (baseline: ablate.learning_rates, head: transfer.hyperparameters.learning_rate)"
         )
-    return logits(network, module.plain(val.values)), row, seconds
+    return logits(network, module.unaugmented(val.values)), row, seconds
 
 
 OPTIMIZERS = {
@@ -189,7 +189,7 @@ def class_weights(labels):
     return {0: float(0.5 / (1 - positive)), 1: float(0.5 / positive)}
 
 
-def monitored(train, val, seed, plain):
+def monitored(train, val, seed, unaugmented):
     """{name: (what the network takes, labels)} that the history is computed on.
 
     These are val and as many fixed, un-augmented train examples, class ratio kept; where val is trained on too, a fifth
@@ -198,7 +198,7 @@ def monitored(train, val, seed, plain):
     sets = {"train": train.stratified(len(val) if val else len(train) // 5, seed)}
     if val:
         sets["val"] = val
-    return {name: (plain(examples.values), examples.labels) for name, examples in sets.items()}
+    return {name: (unaugmented(examples.values), examples.labels) for name, examples in sets.items()}
 
 
 @contextlib.contextmanager
@@ -312,7 +312,7 @@ class EpochScores(keras.callbacks.Callback):
 def scores(network, train, val, source, settings, score=metrics.scores):
     """Scores of a network as it is on the sets of a history, by the names that they have there."""
     forward, row = _forward(network), {}
-    for name, (values, labels) in monitored(train, val, settings["seed"], source.plain).items():
+    for name, (values, labels) in monitored(train, val, settings["seed"], source.unaugmented).items():
         outputs = _outputs(forward, inputs.batches(values, batch_size=SCORED_AT_ONCE))
         row |= _named(name, score(labels, outputs))
     return row

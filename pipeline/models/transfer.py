@@ -10,7 +10,7 @@ from pipeline.models.pretrained import pooled
 CONSTANT = 1e-4  # of the mean variance of the features
 
 
-def plain(values):
+def unaugmented(values):
     """Features of the images as they are: (images, 1 + views, channels) -> (images, channels)."""
     return values[:, 0]
 
@@ -38,7 +38,7 @@ def build(hyperparameters, values):
     """
     decay = keras.regularizers.L2(hyperparameters["l2"])
     inputs = keras.Input(values.shape[2:], name="features")
-    features = np.asarray(plain(values), np.float64)
+    features = np.asarray(unaugmented(values), np.float64)
     variance = features.var(axis=0)
     # A feature that is (almost) constant on train would turn the least deviation into a huge number.
     variance = np.maximum(variance, CONSTANT * variance.mean() or 1.0)
@@ -50,7 +50,7 @@ def build(hyperparameters, values):
     return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="head")
 
 
-def whole(network, backbone_files):
+def assemble(network, backbone_files):
     """The head on its frozen backbone: raw grey values (height, width, 1) in, one logit out."""
     (backbone_file,) = backbone_files
     backbone = keras.models.load_model(backbone_file)

@@ -25,7 +25,7 @@ class Check(NamedTuple):
     what_to_do: str
 
     @property
-    def verdict(self):
+    def result(self):
         return "failed" if self.found else "passed"
 
 
@@ -58,7 +58,7 @@ def of_build(source, templates, questions, figures):
         Check(
             "templates hold no decisions",
             "build",
-            decisions.taken(templates),
+            decisions.find(templates),
             "decide it in pipeline/STAGE/findings.py and branch on finding(...)",
         ),
         Check("layout", "build", _layout(text), "correct the options of \\documentclass in report/article.tex.j2"),
@@ -105,9 +105,9 @@ def of_submission(source, metadata_file, tables, settings):
 
 
 def table(checks):
-    """check, level, verdict, found, what_to_do; one row per check."""
-    rows = [(check.check, check.level, check.verdict, "; ".join(check.found), check.what_to_do) for check in checks]
-    return pd.DataFrame(rows, columns=["check", "level", "verdict", "found", "what_to_do"])
+    """check, level, result, found, what_to_do; one row per check."""
+    rows = [(check.check, check.level, check.result, "; ".join(check.found), check.what_to_do) for check in checks]
+    return pd.DataFrame(rows, columns=["check", "level", "result", "found", "what_to_do"])
 
 
 def enforce(checks):

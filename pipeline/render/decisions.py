@@ -19,16 +19,16 @@ ARITHMETIC = (
 COUNTERS = {"depth", "depth0", "index", "index0", "length", "revindex", "revindex0"}
 
 
-def taken(folder):
+def find(folder):
     """What the templates below `folder` decide: list of "FILE:LINE: what"."""
     return [
         f"{name}:{line}: {what}"
         for name, parsed in environment.parsed(folder).items()
-        for line, what in taken_in(parsed)
+        for line, what in find_in(parsed)
     ]
 
 
-def taken_in(parsed):
+def find_in(parsed):
     """(line, what) of each decision of a template."""
     found = [(node.lineno, what) for node in parsed.find_all(nodes.Node) for what in [_wrong(node)] if what]
     return sorted(set(found))

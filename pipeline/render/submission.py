@@ -115,7 +115,7 @@ def check(checks: Path):
         InputError: one failed; all that did, a line each.
     """
     with open(checks) as file:
-        failed = [row for row in csv.DictReader(file) if row["verdict"] == "failed"]
+        failed = [row for row in csv.DictReader(file) if row["result"] == "failed"]
     if failed:
         reasons = [f"- {row['check']}: {row['found']} ({row['what_to_do']})" for row in failed]
         raise InputError("\n".join(["The article cannot be handed in as it is:", *reasons]))

@@ -2,7 +2,7 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   the histories of the initial run and of the held-out runs.
+Reads   the histories of the initial run and of the train-only runs.
 Returns whether the initial run's losses fall smoothly, and the gap between train and val of all runs.
 """
 
@@ -16,9 +16,9 @@ RISES = 0.2
 LARGEST_RISE = 0.1
 
 
-def measure(initial: pd.DataFrame, heldout: pd.DataFrame):
+def measure(initial: pd.DataFrame, train_only: pd.DataFrame):
     """Judge the initial run's curves, and measure the gap between train and val over all runs."""
-    runs = [("initial", None, initial), *(("selected", seed, rows) for seed, rows in heldout.groupby("seed"))]
+    runs = [("initial", None, initial), *(("selected", seed, rows) for seed, rows in train_only.groupby("seed"))]
     return {
         "smoothness": pd.DataFrame([smoothness_row(initial, split) for split in ("train", "val")]),
         "gap": pd.DataFrame([gap_row(run, seed, history) for run, seed, history in runs]),
@@ -30,7 +30,7 @@ def smoothness_row(history, split):
 
     Returns:
         rises, the share of epochs in which it rose; largest_rise (nats), and as relative_rise part of its fall from
-        the first epoch to the lowest (above 1: it rose by more than it ever fell); the limits; verdict: smooth, uneven.
+        the first epoch to the lowest (above 1: it rose by more than it ever fell); the limits; result: smooth, uneven.
     """
     losses = history[f"{split}_loss"].to_numpy()
     steps = np.diff(losses)
@@ -46,7 +46,7 @@ def smoothness_row(history, split):
         "relative_rise": relative,
         "rises_limit": RISES,
         "relative_rise_limit": LARGEST_RISE,
-        "verdict": "smooth" if rises <= RISES and relative <= LARGEST_RISE else "uneven",
+        "result": "smooth" if rises <= RISES and relative <= LARGEST_RISE else "uneven",
     }
 
 
@@ -58,9 +58,9 @@ def gap_row(run, seed, history):
         "run": run,
         "seed": seed,
         "epochs": len(history),
-        "turning_epoch": history.loc[turn, "epoch"],
-        "val_loss_at_turn": history.loc[turn, "val_loss"],
-        "gap_at_turn": gap.loc[turn],
+        "best_epoch": history.loc[turn, "epoch"],
+        "val_loss_at_best": history.loc[turn, "val_loss"],
+        "gap_at_best": gap.loc[turn],
         "val_loss_at_end": history["val_loss"].iloc[-1],
         "gap_at_end": gap.iloc[-1],
     }

@@ -87,7 +87,7 @@ def findings(
     initial: list[pd.DataFrame],
     smoothness: list[pd.DataFrame],
     gap: list[pd.DataFrame],
-    heldout: list[pd.DataFrame],
+    train_only: list[pd.DataFrame],
     final: list[pd.DataFrame],
     model: list[pd.DataFrame],
     settings: dict,
@@ -105,7 +105,7 @@ def findings(
         decided += [
             *initial_run(name, initial[place], smoothness[place], gap[place]),
             *selected_runs(name, gap[place], decide.rows(runs, model=name)),
-            *tuning(name, initial[place], gap[place], heldout[place]),
+            *tuning(name, initial[place], gap[place], train_only[place]),
             *final_run(name, final[place], decide.row(jumps, model=name), smoothness[place]),
             final_epochs(name, model[place], limits["epochs"]),
         ]
@@ -134,7 +134,7 @@ def smooth_curve(model, row):
     parts = {column: row[column] / row[f"{column}_limit"] for column in ("rises", "relative_rise")}
     column = max(parts, key=parts.get)
     return SMOOTHNESS.is_(
-        row["verdict"],
+        row["result"],
         cells=[(row, name) for name in ("rises", "rises_limit", "relative_rise", "relative_rise_limit")],
         limit=row[f"{column}_limit"],
         margin=Margin.of_number(row[column], row[f"{column}_limit"]),
@@ -149,8 +149,8 @@ def rises(model, row):
 
 
 def initial_best(model, row):
-    value = "earlier" if row["turning_epoch"] < row["epochs"] else "last_epoch"
-    return INITIAL_BEST.is_(value, cells=[(row, "turning_epoch"), (row, "epochs")], subject=model)
+    value = "earlier" if row["best_epoch"] < row["epochs"] else "last_epoch"
+    return INITIAL_BEST.is_(value, cells=[(row, "best_epoch"), (row, "epochs")], subject=model)
 
 
 def initial_fit(model, history, gap):
@@ -159,22 +159,22 @@ def initial_fit(model, history, gap):
     rows = decide.rows(history)
     if not np.isfinite(rows[-1]["train_loss"] + rows[-1]["val_loss"]):
         return INITIAL_FIT.is_("diverged", cells=[(rows[-1], "train_loss"), (rows[-1], "val_loss")], subject=model)
-    turned = gap["turning_epoch"] < gap["epochs"]
-    late = ([row for row in rows if row["epoch"] > gap["turning_epoch"]] or rows)[-LATE:]
-    rise = exceeded_by_most(row["val_loss"] / gap["val_loss_at_turn"] for row in late)
+    turned = gap["best_epoch"] < gap["epochs"]
+    late = ([row for row in rows if row["epoch"] > gap["best_epoch"]] or rows)[-LATE:]
+    rise = exceeded_by_most(row["val_loss"] / gap["val_loss_at_best"] for row in late)
     gap_then = exceeded_by_most(row["val_loss"] - row["train_loss"] for row in late)
     # Below the limit in most epochs: its negative is above.
     part = -exceeded_by_most(-row["train_loss"] / row["val_loss"] for row in late)
     deciding = [(rise, RISE)] if turned else []
     if turned and rise > RISE:
-        value = "overfits" if gap_then > gap["gap_at_turn"] else "unstable"
-        deciding.append((gap_then, gap["gap_at_turn"]))
+        value = "overfits" if gap_then > gap["gap_at_best"] else "unstable"
+        deciding.append((gap_then, gap["gap_at_best"]))
     else:
         memorised, other = ("memorises", "fits") if turned else ("memorises_to_the_end", "underfits")
         value = memorised if part < MARKED else other
         deciding.append((part, MARKED))
     number, limit = min(deciding, key=lambda pair: Margin.of_number(*pair))
-    cells = [(gap, column) for column in ("turning_epoch", "val_loss_at_turn", "gap_at_turn")]
+    cells = [(gap, column) for column in ("best_epoch", "val_loss_at_best", "gap_at_best")]
     cells += [(row, column) for row in late for column in ("train_loss", "val_loss")]
     margin = Margin.of_number(number, limit)
     return INITIAL_FIT.is_(value, cells=cells, limit=limit, margin=margin, subject=model)
@@ -202,8 +202,8 @@ def run_table(model, gap, limits):
         is below `MARKED`; limited: whether the limit of epochs ended the run, not early stopping.
     """
     rows = gap[gap["run"] == "selected"]
-    part = (rows["val_loss_at_turn"] - rows["gap_at_turn"]) / rows["val_loss_at_turn"]
-    ended = (rows["epochs"] == limits["epochs"]) & (rows["epochs"] - rows["turning_epoch"] < limits["patience"])
+    part = (rows["val_loss_at_best"] - rows["gap_at_best"]) / rows["val_loss_at_best"]
+    ended = (rows["epochs"] == limits["epochs"]) & (rows["epochs"] - rows["best_epoch"] < limits["patience"])
     columns = {"model": model, "seed": rows["seed"].astype(int), "train_part": part}
     return pd.DataFrame(columns | {"overfits": part < MARKED, "limited": ended})
 
@@ -211,13 +211,13 @@ def run_table(model, gap, limits):
 def selected_runs(model, gap, runs):
     """Early stopping, gap, overfitting and epochs of the runs of the selected configuration."""
     first, selected = decide.row(gap, run="initial"), decide.rows(gap, run="selected")
-    gaps = [(row, "gap_at_turn") for row in selected]
+    gaps = [(row, "gap_at_best") for row in selected]
     overfitting, limited = ([row for row in runs if row[column]] for column in ("overfits", "limited"))
     margin = min(Margin.of_number(row["train_part"], MARKED) for row in runs)
     parts = {"cells": [(row, "train_part") for row in runs], "limit": MARKED, "margin": margin}
     if math.isfinite(first["gap_at_end"]):
         compared = [first, *selected]
-        tuned_gap = one_sided(TUNED_GAP, model, (first, "gap_at_turn"), gaps, above="wider", below="narrower")
+        tuned_gap = one_sided(TUNED_GAP, model, (first, "gap_at_best"), gaps, above="wider", below="narrower")
     else:
         compared = selected
         tuned_gap = TUNED_GAP.is_("no_comparison", cells=[(first, "gap_at_end")], subject=model)
@@ -238,18 +238,18 @@ def amount(found, of=()):
 
 def early_stopping(model, runs):
     """Whether the gap of the runs that continued after their best epoch is wider at the end."""
-    continued = [row for row in runs if row["turning_epoch"] < row["epochs"]]
+    continued = [row for row in runs if row["best_epoch"] < row["epochs"]]
     if not continued:
-        cells = [(row, column) for row in runs for column in ("turning_epoch", "epochs")]
+        cells = [(row, column) for row in runs for column in ("best_epoch", "epochs")]
         return EARLY_STOPPING.is_("not_visible", cells=cells, subject=model)
-    widened = [row["gap_at_end"] - row["gap_at_turn"] for row in continued]
+    widened = [row["gap_at_end"] - row["gap_at_best"] for row in continued]
     wider = sum(change > 0 for change in widened)
     value = {0: "no_run", len(continued): "every_run"}.get(wider, "some_runs")
     if len(continued) == 1 == wider:
         value = "one_run"
     return EARLY_STOPPING.is_(
         value,
-        cells=[(row, column) for row in continued for column in ("gap_at_turn", "gap_at_end")],
+        cells=[(row, column) for row in continued for column in ("gap_at_best", "gap_at_end")],
         limit=0,
         margin=min(Margin.of_number(change, 0) for change in widened),
         subject=model,
@@ -271,19 +271,19 @@ def one_sided(finding, model, limit, cells, *, above, below):
     return finding.is_(value, cells=[*cells, limit], limit=number, margin=margin, subject=model)
 
 
-def tuning(model, history, gap, heldout):
+def tuning(model, history, gap, train_only):
     """The runs of the selected configuration against the initial run, each at its best epoch."""
     first = decide.row(gap, run="initial")
-    start = decide.row(history, epoch=first["turning_epoch"])
+    start = decide.row(history, epoch=first["best_epoch"])
     compared = {
-        TUNING: ((start, "val_auc"), [(row, "val_auc") for row in decide.rows(heldout)]),
+        TUNING: ((start, "val_auc"), [(row, "val_auc") for row in decide.rows(train_only)]),
         TUNING_LOSS: (
-            (first, "val_loss_at_turn"),
-            [(row, "val_loss_at_turn") for row in decide.rows(gap, run="selected")],
+            (first, "val_loss_at_best"),
+            [(row, "val_loss_at_best") for row in decide.rows(gap, run="selected")],
         ),
     }
     # A run that diverged at once has no best epoch.
-    if not (math.isfinite(start["val_auc"]) and math.isfinite(first["val_loss_at_turn"])):
+    if not (math.isfinite(start["val_auc"]) and math.isfinite(first["val_loss_at_best"])):
         return [finding.is_("no_comparison", cells=[limit], subject=model) for finding, (limit, _) in compared.items()]
     return [one_sided(finding, model, *each, above="higher", below="lower") for finding, each in compared.items()]
 

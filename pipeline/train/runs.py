@@ -1,4 +1,4 @@
-"""train: the initial run, the held-out models and the final run, written once for both models.
+"""train: the initial run, the train-only models and the final run, written once for both models.
 
 Reads   examples of train and val; the selected hyperparameters and the networks that confirmed them.
 Returns of the initial run its history (thirty epochs, val held out);
@@ -36,7 +36,7 @@ def initial(model: str, train: Examples, val: Examples, start: pd.DataFrame | No
     return {"history": history}
 
 
-def heldout(
+def train_only(
     model: str,
     val: Examples,
     best: pd.DataFrame,
@@ -62,8 +62,8 @@ def heldout(
     models, predictions = [], []
     for seed in settings["training"]["selection_seeds"]:
         network = keras.models.load_model(files[f"{model}_candidate{candidate}_seed{seed}.keras"])
-        logits = fitting.logits(network, module.plain(val.values))
-        models.append(module.whole(network, backbone))
+        logits = fitting.logits(network, module.unaugmented(val.values))
+        models.append(module.assemble(network, backbone))
         predictions.append(fitting.prediction_table(val, seed, logits))
     rows = {"runs": pd.concat(confirmed), "history": pd.concat(histories)}
     selected = {name: table[table["candidate"] == candidate].drop(columns="candidate") for name, table in rows.items()}
@@ -82,7 +82,7 @@ def final(
 ):
     """Train the selected configuration anew on train + val for the epochs found, without early stopping.
 
-    The number of epochs is the median of the held-out runs' best epochs. Normalisation stays that of train.
+    The number of epochs is the median of the train-only runs' best epochs. Normalisation stays that of train.
 
     Args, eight, the inputs, wildcards and parameters of the rule:
         backbone: empty for the baseline.
@@ -102,7 +102,7 @@ def final(
             f"expected a range without such rates (tune.space.{model}.learning_rate), or another seed"
         )
     seconds = {"final run": seconds_of(backup)}
-    whole = module.whole(network, backbone)
+    whole = module.assemble(network, backbone)
     seconds["prediction"] = fitting.seconds_to_predict(whole, 1000)
     return {
         "model": whole,
@@ -114,4 +114,4 @@ def final(
 
 
 if __name__ == "__main__":
-    run(initial, heldout, final)
+    run(initial, train_only, final)

@@ -153,4 +153,4 @@ def test_heads_on_a_cut_are_trained_and_scored_on_its_plain_features(backbone):
     sets = [Examples({"pool1_pool": plain[split]}, labels(split), labels(split).astype(str)) for split in COUNTS]
     ((_, _, train, val, _, _),) = cuts(*sets, keras.models.load_model(backbone), SETTINGS)
     assert np.array_equal(transfer.transform(SETTINGS)(train.values, (1, 2)), plain["train"])
-    assert np.array_equal(transfer.plain(val.values), plain["val"])
+    assert np.array_equal(transfer.unaugmented(val.values), plain["val"])

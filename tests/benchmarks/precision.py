@@ -51,7 +51,7 @@ def val_auc(train, val, settings, seed):
     hyperparameters = settings["baseline"]["hyperparameters"]
     epochs = settings["ablate"]["epochs"]
     network, _ = fitting.run(baseline, hyperparameters, train, settings, seed=seed, epochs=epochs, decay=True)
-    return metrics.auc(val.labels, fitting.logits(network, baseline.plain(val.values)))
+    return metrics.auc(val.labels, fitting.logits(network, baseline.unaugmented(val.values)))
 
 
 if __name__ == "__main__":

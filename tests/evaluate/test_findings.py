@@ -45,7 +45,7 @@ def external(**differences):
 
 @pytest.mark.parametrize("looks, expected", [(2, "planned"), (3, "more")])
 def test_looks_are_one_for_each_model(looks, expected):
-    decided = stage.looks(table("evaluate/ledger", [{"weights_sha256": "w"}] * looks))
+    decided = stage.evaluations(table("evaluate/ledger", [{"weights_sha256": "w"}] * looks))
     assert (decided["value"], decided["limit"]) == (expected, 2)
     assert decided["cells"].startswith("evaluate/ledger:1:weights_sha256; evaluate/ledger:2:")
 

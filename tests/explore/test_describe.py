@@ -247,17 +247,17 @@ def test_uniformity_by_a_classifier(explored):
         files = [explored.index.loc[explored.index["split"] == split, "file"] for split in (row.first, row.second)]
         area, (low, high), p = tests.classifier_two_sample(first, second, pd.concat(files), SEED)
         # The splits of this archive differ in brightness by far.
-        assert row.value == 1 and row.verdict == "different"
+        assert row.value == 1 and row.result == "different"
         assert (row.value, row.ci_low, row.ci_high, row.p) == pytest.approx((area, low, high, p))
 
 
-def test_verdicts_follow_corrected_p_and_effect(explored):
+def test_results_follow_corrected_p_and_effect(explored):
     table = explored.uniformity
     for test, rows in table.groupby("test"):
         assert rows["p_holm"].to_numpy() == pytest.approx(tests.holm(rows["p"]))
         for row in rows.itertuples():
             expected = "none found" if row.p_holm >= 0.05 else "different" if row.value >= SMALL[test] else "negligible"
-            assert row.verdict == expected
+            assert row.result == expected
     assert SMALL == pytest.approx({"chi-square": 0.1, "Kolmogorov-Smirnov": 0.07966, "classifier": 0.55623}, abs=1e-5)
 
 
@@ -268,7 +268,7 @@ def test_splits_drawn_at_random_are_found_alike():
     images["label"] = np.resize(["normal", "normal", "normal", "covid"], 400)
     images["group"] = images.index
     thumbnails = {split: rng.normal(0, 1, (sum(images["split"] == split), 4)) for split in SPLITS}
-    assert set(uniformity_table(images, thumbnails, seed=1)["verdict"]) == {"none found"}
+    assert set(uniformity_table(images, thumbnails, seed=1)["result"]) == {"none found"}
 
 
 # Classes compared

@@ -28,7 +28,7 @@ def classes(*shares):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "last", "value"),
+    ("result", "last", "value"),
     [
         ("none found", 0.2599, "uniform"),
         ("negligible", 0.2599, "uniform"),
@@ -38,8 +38,8 @@ def classes(*shares):
         ("negligible", 0.2399, "negligible"),
     ],
 )
-def test_classes_are_divided_uniformly_to_within_a_percentage_point(verdict, last, value):
-    tests = table("uniformity", [{"test": "chi-square", "verdict": verdict}])
+def test_classes_are_divided_uniformly_to_within_a_percentage_point(result, last, value):
+    tests = table("uniformity", [{"test": "chi-square", "result": result}])
     decided = explore.division(classes(0.25, 0.25, last), tests)
     assert decided["value"] == value
     assert decided["margin"] == pytest.approx(abs(abs(last - 0.25) - 0.01) / 0.01)
@@ -102,11 +102,11 @@ def test_cues_separate_the_classes_where_their_interval_lies_above_chance(strong
 
 
 def uniformity(*rows):
-    """(test, p_holm, value), with the verdict that follows from them."""
+    """(test, p_holm, value), with the result that follows from them."""
     made = [{"test": test, "p_holm": p, "value": value} for test, p, value in rows]
     for row in made:
         relevant = "negligible" if row["value"] < SMALL[row["test"]] else "different"
-        row["verdict"] = "none found" if row["p_holm"] >= 0.05 else relevant
+        row["result"] = "none found" if row["p_holm"] >= 0.05 else relevant
     return table("uniformity", made)
 
 

@@ -88,7 +88,7 @@ def test_runs_are_compared_at_the_highest_shared_level(runs, value):
 )
 def test_gaps_differ_where_the_ranges_of_the_selected_runs_do(transfer, value, margin):
     tables = [
-        table(f"train/{model}_gap", run=["initial", "selected", "selected"], gap_at_turn=[9, *gaps])
+        table(f"train/{model}_gap", run=["initial", "selected", "selected"], gap_at_best=[9, *gaps])
         for model, gaps in (("baseline", (0.04, 0.02)), ("transfer", transfer))
     ]
     decided = findings.gap(tables)
@@ -99,7 +99,7 @@ def test_gaps_differ_where_the_ranges_of_the_selected_runs_do(transfer, value, m
 # Fine-tuning
 
 
-def attempt(verdict="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001, rate=0.00005):
+def attempt(decision="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001, rate=0.00005):
     """Decided by a last attempt of these losses, after a first one that rose."""
     attempts = table(
         "finetune/attempts",
@@ -107,7 +107,7 @@ def attempt(verdict="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001,
         learning_rate=[*[1] * (number - 1), rate],
         refitted_loss_before=losses[0],
         refitted_loss_after=[*[9] * (number - 1), losses[-1]],
-        verdict=[*["dropped"] * (number - 1), verdict],
+        decision=[*["dropped"] * (number - 1), decision],
     )
     history = table(
         "finetune/history",
@@ -118,11 +118,11 @@ def attempt(verdict="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001,
     return findings.attempt(attempts, history, table("tune/transfer_best", learning_rate=[head_rate]))
 
 
-@pytest.mark.parametrize(("verdict", "value"), [("kept", "kept"), ("dropped", "rejected"), ("no gain", "rejected")])
-def test_the_last_attempt_is_kept_or_fine_tuning_is_rejected(verdict, value):
-    kept = attempt(verdict, number=2)[0]
+@pytest.mark.parametrize(("decision", "value"), [("kept", "kept"), ("dropped", "rejected"), ("no gain", "rejected")])
+def test_the_last_attempt_is_kept_or_fine_tuning_is_rejected(decision, value):
+    kept = attempt(decision, number=2)[0]
     assert (kept["value"], kept["limit"]) == (value, 0.2)
-    assert kept["cells"].startswith("finetune/attempts:2:verdict; finetune/attempts:2:refitted_loss_after")
+    assert kept["cells"].startswith("finetune/attempts:2:decision; finetune/attempts:2:refitted_loss_after")
     assert kept["margin"] == pytest.approx(0.1)
 
 
@@ -164,16 +164,16 @@ def test_rates_of_head_and_fine_tuning_differ_by_powers_of_ten(head, value, limi
 
 def gain(low=0.01, high=0.03, before=0.3, epochs=(0.25, 0.2)):
     """Decided by a train-only run whose cross-entropy on val starts at `before`."""
-    heldout = table(
-        "finetune/heldout",
+    train_only = table(
+        "finetune/gain",
         val_loss_head=[before],
         val_loss_finetuned=[[before, *epochs][-1]],
         ci_low=[low],
         ci_high=[high],
     )
     val_loss = [before, *epochs]
-    history = table("finetune/heldout_history", epoch=list(range(len(val_loss))), val_loss=val_loss)
-    return values(findings.gain(heldout, history))
+    history = table("finetune/train_only_history", epoch=list(range(len(val_loss))), val_loss=val_loss)
+    return values(findings.improvement(train_only, history))
 
 
 @pytest.mark.parametrize(
@@ -208,18 +208,20 @@ def test_the_loss_on_val_falls_or_not_and_may_rise_on_the_way(epochs, falls, pea
     ("auc", "value"), [(0.899, "below"), (0.9, "within"), (0.93, "within"), (0.931, "above"), (0.99, "above")]
 )
 def test_the_fine_tuned_model_lies_above_below_or_within_the_runs_of_the_baseline(auc, value):
-    heldout = table("finetune/heldout", val_auc_finetuned=[auc])
-    runs = table("train/baseline_heldout", val_auc=[0.92, 0.93, 0.9])
-    position, several = findings.against_baseline(heldout, runs)
+    train_only = table("finetune/gain", val_auc_finetuned=[auc])
+    runs = table("train/baseline_train_only", val_auc=[0.92, 0.93, 0.9])
+    position, several = findings.against_baseline(train_only, runs)
     assert (position["value"], several["value"]) == (value, "several")
     assert position["cells"] == (
-        "finetune/heldout:1:val_auc_finetuned; train/baseline_heldout:3:val_auc; train/baseline_heldout:2:val_auc"
+        "finetune/gain:1:val_auc_finetuned; train/baseline_train_only:3:val_auc; train/baseline_train_only:2:val_auc"
     )
 
 
 def test_a_single_run_of_the_baseline_is_no_range():
-    heldout = table("finetune/heldout", val_auc_finetuned=[0.9])
-    assert findings.against_baseline(heldout, table("train/baseline_heldout", val_auc=[0.9]))[1]["value"] == "single"
+    train_only = table("finetune/gain", val_auc_finetuned=[0.9])
+    assert (
+        findings.against_baseline(train_only, table("train/baseline_train_only", val_auc=[0.9]))[1]["value"] == "single"
+    )
 
 
 # Costs

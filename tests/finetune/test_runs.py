@@ -57,7 +57,7 @@ def model(data, tmp_path_factory):
     backbone.save(folder / "backbone.keras")
     features = pretrained.pooled(backbone).predict(data["train"].values[..., None], verbose=0)
     head = transfer.build({"dense_layers": 1, "dense_units": 8, "dropout": 0.2, "l2": 0}, features[:, None])
-    transfer.whole(head, [folder / "backbone.keras"]).save(folder / "model.keras")
+    transfer.assemble(head, [folder / "backbone.keras"]).save(folder / "model.keras")
     return folder / "model.keras"
 
 
@@ -130,7 +130,7 @@ def train_scores(data, network):
 
 
 COLUMNS = ["attempt", "learning_rate", "epochs", "refitted_loss_before", "refitted_loss_after", "loss_before"]
-COLUMNS += ["loss_after", "auc_before", "auc_after", "verdict"]
+COLUMNS += ["loss_after", "auc_before", "auc_after", "decision"]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(data, network, dropped):
     rows = dropped.attempts
     assert list(rows.columns) == COLUMNS
     assert rows["attempt"].tolist() == [1, 2] and rows["learning_rate"].tolist() == [ABSURD, ABSURD / 5]
-    assert (rows["verdict"] == "dropped").all()
+    assert (rows["decision"] == "dropped").all()
     loss, auc = train_scores(data, network)
     assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
@@ -163,7 +163,7 @@ def test_a_rejected_model_is_the_one_that_came_in(network, dropped):
 def test_a_gain_is_kept(model, data, network):
     kept = run(model, data, 0.00003)
     (row,) = kept.attempts.to_dict("records")
-    assert row["verdict"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
+    assert row["decision"] == "kept" and row["epochs"] == EPOCHS == len(kept.history) - 1
     assert row["refitted_loss_after"] < row["refitted_loss_before"]
     assert train_scores(data, kept.model) == pytest.approx((row["loss_after"], row["auc_after"]), rel=1e-4)
     assert kept.summary["weights_sha256"].item() == fitting.weights_sha256(kept.model)
@@ -176,7 +176,7 @@ def test_no_lower_loss_is_no_gain(model, data, network):
     """A rise within the allowance stops nothing, but neither is it kept."""
     rejected = run(model, data, 10.0, attempts=1, drop=1e30)
     (row,) = rejected.attempts.to_dict("records")
-    assert row["verdict"] == "no gain" and row["epochs"] == EPOCHS
+    assert row["decision"] == "no gain" and row["epochs"] == EPOCHS
     assert row["refitted_loss_after"] >= row["refitted_loss_before"]
     assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
 
@@ -203,30 +203,30 @@ def ahead(model, data, tmp_path_factory):
     return finetune.ahead(model, **data, settings=settings(0.0003), backup=backup)["finished"]
 
 
-def heldout(model, data, attempts, finished, learning_rate=0.0003):
-    """What the held-out run after these attempts returns."""
+def train_only(model, data, attempts, finished, learning_rate=0.0003):
+    """What the train-only run after these attempts returns."""
     sources = {name: value for name, value in data.items() if name != "summary"}
     with tempfile.TemporaryDirectory() as folder:
-        made = finetune.heldout(
+        made = finetune.train_only(
             model,
             **sources,
             attempts=attempts.assign(attempt=range(1, len(attempts) + 1)),
             finished=finished,
             settings=settings(learning_rate),
-            backup=Path(folder) / "backups" / "heldout.npz",
+            backup=Path(folder) / "backups" / "train_only.npz",
         )
     return SimpleNamespace(**made)
 
 
-@pytest.mark.parametrize("verdict", ["dropped", "kept"])
-def test_the_heldout_model_follows_the_last_attempt(model, data, network, verdict, ahead):
-    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "verdict": ["dropped", verdict]})
-    tuned = heldout(model, data, attempts, ahead)
+@pytest.mark.parametrize("decision", ["dropped", "kept"])
+def test_the_train_only_model_follows_the_last_attempt(model, data, network, decision, ahead):
+    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "decision": ["dropped", decision]})
+    tuned = train_only(model, data, attempts, ahead)
     same = fitting.weights_sha256(tuned.model) == fitting.weights_sha256(network)
-    assert same == (verdict == "dropped")
+    assert same == (decision == "dropped")
 
     rows, predictions, val = tuned.history, tuned.predictions, data["val"]
-    assert rows["epoch"].tolist() == ([0, 1] if verdict == "kept" else [0])
+    assert rows["epoch"].tolist() == ([0, 1] if decision == "kept" else [0])
     assert (predictions["seed"] == 3).all()
     assert predictions["file"].tolist() == val.files.tolist()
     assert ((predictions["label"] == "covid") == val.labels).all()
@@ -238,22 +238,22 @@ def test_the_heldout_model_follows_the_last_attempt(model, data, network, verdic
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
-def test_the_heldout_model_is_the_one_made_ahead_if_its_schedule_is_kept(model, data, ahead):
-    kept = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "verdict": ["kept"]})
-    first = heldout(model, data, kept, ahead)
+def test_the_train_only_model_is_the_one_made_ahead_if_its_schedule_is_kept(model, data, ahead):
+    kept = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "decision": ["kept"]})
+    first = train_only(model, data, kept, ahead)
     assert first.cost["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
     # And what it would be without: as if the schedule were a later attempt's.
-    dropped = pd.DataFrame({"learning_rate": [0.0015], "epochs": [1], "verdict": ["dropped"]})
-    second = heldout(model, data, pd.concat([dropped, kept]), ahead, learning_rate=0.0015)
+    dropped = pd.DataFrame({"learning_rate": [0.0015], "epochs": [1], "decision": ["dropped"]})
+    second = train_only(model, data, pd.concat([dropped, kept]), ahead, learning_rate=0.0015)
     assert second.cost["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
     assert first.history.equals(second.history)
     assert fitting.weights_sha256(first.model) == fitting.weights_sha256(second.model)
 
 
-def test_the_heldout_model_follows_the_schedule_to_its_end(model, data, ahead):
+def test_the_train_only_model_follows_the_schedule_to_its_end(model, data, ahead):
     """Even if its loss rises by more than an attempt's may."""
-    schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "verdict": ["kept"]})
-    rows = heldout(model, data, schedule, ahead, learning_rate=10.0).history
+    schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "decision": ["kept"]})
+    rows = train_only(model, data, schedule, ahead, learning_rate=10.0).history
     assert rows["epoch"].tolist() == [0, 1, 2]
     assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
 
@@ -270,7 +270,7 @@ def predictions_of(logits, seed=3):
 
 def gain_of(head, finetuned):
     """The row of the table."""
-    return gain.measure(head, finetuned, pd.DataFrame({"verdict": ["dropped", "kept"]}), {"seed": 1})["table"].iloc[0]
+    return gain.measure(head, finetuned, pd.DataFrame({"decision": ["dropped", "kept"]}), {"seed": 1})["table"].iloc[0]
 
 
 def test_the_gain_is_that_of_the_same_head_on_the_same_images():
@@ -279,7 +279,7 @@ def test_the_gain_is_that_of_the_same_head_on_the_same_images():
     weak, strong = rng.normal(truth, 1), rng.normal(3 * truth, 1)
     head = pd.concat([predictions_of(weak), predictions_of(strong, seed=4)])  # another seed's, which is left out
     row = gain_of(head.sample(frac=1, random_state=0), predictions_of(strong))
-    assert row["verdict"] == "kept"
+    assert row["decision"] == "kept"
     aucs = [roc_auc_score(truth, logits) for logits in (weak, strong)]
     assert [row["val_auc_head"], row["val_auc_finetuned"]] == pytest.approx(aucs)
     assert row["val_loss_head"] == pytest.approx(log_loss(truth, expit(weak)))

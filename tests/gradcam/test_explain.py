@@ -33,12 +33,12 @@ def explained(model, layer, images, threshold=0.0):
 # The maps
 
 
-@pytest.mark.parametrize("verdict", [COVID, NORMAL])
-def test_equals_cam_where_one_dense_layer_follows_pooling(verdict):
-    model = network(BIAS[verdict])
+@pytest.mark.parametrize("prediction", [COVID, NORMAL])
+def test_equals_cam_where_one_dense_layer_follows_pooling(prediction):
+    model = network(BIAS[prediction])
     maps, logits = explained(model, "map", IMAGES)
-    assert maps == pytest.approx(cam(model, verdict), abs=1e-3)
-    assert logits == pytest.approx(activations(model)[1], abs=1e-4) and (logits * verdict > 0).all()
+    assert maps == pytest.approx(cam(model, prediction), abs=1e-3)
+    assert logits == pytest.approx(activations(model)[1], abs=1e-4) and (logits * prediction > 0).all()
     assert not np.allclose(cam(model, COVID), cam(model, NORMAL), atol=0.1)
 
 
@@ -110,13 +110,13 @@ def test_a_reloaded_and_a_frozen_model_are_explained_alike():
         assert np.array_equal(explained(model, "map", IMAGES)[0], expected)
 
 
-def test_nothing_that_speaks_for_the_verdict_gives_an_empty_map():
+def test_nothing_that_speaks_for_the_prediction_gives_an_empty_map():
     """All channels speak against covid, which the bias alone decides for: zeros, no division by zero."""
     maps, logits = explained(network(BIAS[COVID], weights=-np.ones(CHANNELS)), "map", IMAGES)
     assert (logits > 0).all() and not maps.any() and maps.shape == IMAGES.shape
 
 
-def test_a_saturated_verdict_is_explained():
+def test_a_saturated_prediction_is_explained():
     """A sigmoid's gradient would be exactly zero at a logit of 500."""
     certain, unsure = (explained(network(bias), "map", IMAGES)[0] for bias in (500.0, BIAS[COVID]))
     assert certain.any() and certain == pytest.approx(unsure, abs=1e-5)
@@ -156,7 +156,7 @@ def test_a_pass_in_batches_is_one_pass(monkeypatch):
 
 def test_maps_of_the_two_classes_share_no_cell():
     maps, _ = explain.signed_maps(network(), "map", IMAGES)
-    covid, normal = (explain.heat(maps, np.full(len(maps), verdict)) for verdict in (True, False))
+    covid, normal = (explain.heat(maps, np.full(len(maps), prediction)) for prediction in (True, False))
     assert covid.any() and normal.any() and not ((covid > 0) & (normal > 0)).any()
 
 

@@ -26,18 +26,18 @@ def scenarios():
         tables["data/duplicates_summary"][0] |= {"exact_pairs": 0, "near_pairs": 0, "dropped": 0}
         change(tables, "explore/pixels", "mean", 131.0)
         change(tables, "explore/classes", "share", 0.5)
-        change(tables, "explore/uniformity", "verdict", "negligible", test="classifier", first="train")
+        change(tables, "explore/uniformity", "result", "negligible", test="classifier", first="train")
         change(tables, "explore/uniformity", "value", 0.2, test="Kolmogorov-Smirnov")
         change(tables, "explore/shortcuts", "ci_low", 0.45)
         for model in ("baseline", "transfer"):
             smoothness(tables, model, "val", "uneven", rises=0.4, relative_rise=1.5)
             change(tables, f"train/{model}_initial", "val_loss", 0.4, epoch=4)
-            change(tables, f"train/{model}_gap", "gap_at_turn", 0.12, seed=2)
-            change(tables, f"train/{model}_gap", "turning_epoch", 28, seed=2)
+            change(tables, f"train/{model}_gap", "gap_at_best", 0.12, seed=2)
+            change(tables, f"train/{model}_gap", "best_epoch", 28, seed=2)
             change(tables, f"train/{model}_gap", "epochs", 30, seed=2)
             change(tables, f"train/{model}_model", "reloaded_identical", False)
             change(tables, f"train/{model}_model", "epochs", 1)
-            tables[f"train/{model}_heldout"] = tables[f"train/{model}_heldout"][:1]
+            tables[f"train/{model}_train_only"] = tables[f"train/{model}_train_only"][:1]
             tables[f"train/{model}_final"] = tables[f"train/{model}_final"][:1]
             change(tables, f"tune/{model}", "status", "diverged", trial=1)
             change(tables, f"tune/{model}", "val_auc", "", trial=1)
@@ -57,10 +57,10 @@ def scenarios():
         auc(tables, "transfer", 0.88, 0.9, 0.92)
         change(tables, "evaluate/ledger", "weights_sha256", "12" * 32, model="baseline")
         tables["evaluate/ledger"] += tables["evaluate/ledger"][:1]
-        change(tables, "finetune/heldout", "val_auc_finetuned", 0.89)
-        change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
-        change(tables, "finetune/heldout", "ci_low", -0.02)
-        change(tables, "finetune/heldout", "ci_high", -0.01)
+        change(tables, "finetune/gain", "val_auc_finetuned", 0.89)
+        change(tables, "finetune/gain", "val_loss_finetuned", 0.19)
+        change(tables, "finetune/gain", "ci_low", -0.02)
+        change(tables, "finetune/gain", "ci_high", -0.01)
         tables["finetune/attempts"] = tables["finetune/attempts"][1:]
         change(tables, "finetune/history", "train_refitted_loss", 0.11, epoch=1, attempt=2)
         change(tables, "tune/transfer_best", "learning_rate", 0.003)
@@ -117,7 +117,7 @@ def scenarios():
         change(tables, "audit/controls", "status", "not defined", status="defined")
         change(tables, "audit/controls", "ratio", "")
         change(tables, "explore/classes", "share", 0.4, split="test", label="covid")
-        change(tables, "explore/uniformity", "verdict", "different", second="test")
+        change(tables, "explore/uniformity", "result", "different", second="test")
         change(tables, "explore/mean_images", "ratio", 3.1, second="test")
         for model in ("baseline", "transfer"):
             change(tables, f"train/{model}_initial", "train_loss", 0.9, epoch=4)
@@ -131,9 +131,9 @@ def scenarios():
             change(tables, f"tune/{model}_selection", "val_auc", 0.96, selected=True)
         choose(tables, "optimizer", "rmsprop")
         choose(tables, "loss", "focal")
-        change(tables, "explore/uniformity", "verdict", "different", test="chi-square")
-        change(tables, "finetune/attempts", "verdict", "no gain", attempt=2)
-        change(tables, "finetune/heldout", "verdict", "no gain")
+        change(tables, "explore/uniformity", "result", "different", test="chi-square")
+        change(tables, "finetune/attempts", "decision", "no gain", attempt=2)
+        change(tables, "finetune/gain", "decision", "no gain")
         change(tables, "tune/transfer_best", "dense_layers", 2)
         study(tables, "head", -0.01, -0.002, variant="16")
         study(tables, "cut", -0.03, -0.01)
@@ -166,7 +166,7 @@ def scenarios():
             change(tables, f"train/{model}_initial", "val_loss", 0.4, epoch=4)
             change(tables, f"train/{model}_initial", "val_auc", 0.92)
             change(tables, f"train/{model}_gap", "gap_at_end", 0.005)
-            change(tables, f"train/{model}_gap", "gap_at_turn", 0.08, run="initial")
+            change(tables, f"train/{model}_gap", "gap_at_best", 0.08, run="initial")
             change(tables, f"tune/{model}_importance", "p5", -0.1)
             change(tables, f"tune/{model}_ranges", "selected_edge", "")
             change(tables, f"tune/{model}_selection", "parameters", 123456)
@@ -181,14 +181,14 @@ def scenarios():
         crop(tables, 0.02, 0.06, 0.09, label="covid")
         interval(tables, "gradcam/differences", -0.02, 0.02, 0)
         interval(tables, "evaluate/test_metrics", 0.01, 0.05, metric="sensitivity_less_specificity")
-        change(tables, "finetune/heldout", "val_loss_finetuned", 0.19)
-        change(tables, "finetune/heldout", "ci_low", -0.01)
+        change(tables, "finetune/gain", "val_loss_finetuned", 0.19)
+        change(tables, "finetune/gain", "ci_low", -0.01)
         change(tables, "finetune/attempts", "learning_rate", 0.00002)
         study(tables, "head", 0.001, 0.003, variant="256 and 128")
         study(tables, "cut", 0.001, 0.003, variant="conv4_block6_out")
         study(tables, "normalisation", 0.01, 0.03)
         interval(tables, "ablate/views", 0.001, 0.019, 0.01)
-        change(tables, "train/transfer_gap", "gap_at_turn", 0.05, run="selected")
+        change(tables, "train/transfer_gap", "gap_at_best", 0.05, run="selected")
         shares(tables, *[(0.05, 0.1)] * 5)
         change(tables, "ablate/data", "val_auc", 0.95, model="transfer", share=1)
         interval(tables, "ablate/data_rise", -0.02, -0.01, -0.015)
@@ -198,7 +198,7 @@ def scenarios():
 
     def ordered_worse(tables):
         change(tables, "tune/baseline_best", "normalisation", "fixed")
-        change(tables, "finetune/heldout", "val_auc_finetuned", 0.92)
+        change(tables, "finetune/gain", "val_auc_finetuned", 0.92)
         change(tables, "tune/transfer_best", "learning_rate", 0.00001)
         paired(tables, -0.02, 0.02)
         paired(tables, 0.01, 0.02, p=0.01, metrics=["sensitivity"])
@@ -212,12 +212,12 @@ def scenarios():
         study(tables, "normalisation", -0.03, -0.01, variant="sample")
         epochs(tables, "baseline", 1, 1, 2, "")
         epochs(tables, "transfer", 1, 2, "", "")
-        change(tables, "train/transfer_gap", "gap_at_turn", 0.005)
-        change(tables, "train/baseline_gap", "gap_at_turn", 0.001, run="initial")
+        change(tables, "train/transfer_gap", "gap_at_best", 0.005)
+        change(tables, "train/baseline_gap", "gap_at_best", 0.001, run="initial")
         change(tables, "train/transfer_final", "train_loss", 0.05, epoch=5)
         auc(tables, "transfer", 0.96, 0.98, 0.99)
         for model in ("baseline", "transfer"):
-            change(tables, f"train/{model}_gap", "turning_epoch", 4, run="initial")
+            change(tables, f"train/{model}_gap", "best_epoch", 4, run="initial")
             change(tables, f"tune/{model}_importance", "p95", 0.6, hyperparameter="dropout")
 
     def diverged(tables):
@@ -242,15 +242,15 @@ def scenarios():
         for model in ("baseline", "transfer"):
             for epoch in (2, 3, 4):
                 change(tables, f"train/{model}_initial", "train_loss", 0.05, epoch=epoch)
-            change(tables, f"train/{model}_gap", "turning_epoch", 4)
-            change(tables, f"train/{model}_gap", "gap_at_turn", 0.12, run="selected")
+            change(tables, f"train/{model}_gap", "best_epoch", 4)
+            change(tables, f"train/{model}_gap", "gap_at_best", 0.12, run="selected")
         for head in ("no dense layer", "16"):
             study(tables, "head", -0.02, -0.01, variant=head)
 
     def gained_specificity(tables):
         interval(tables, "evaluate/val_test", -0.06, -0.02, -0.04, model="baseline", metric="specificity")
         change(tables, "tune/transfer_selection", "parameters", 345678)
-        change(tables, "train/transfer_heldout", "val_auc", 0.8)
+        change(tables, "train/transfer_train_only", "val_auc", 0.8)
         paired(tables, -0.02, -0.01, p=0.01, metrics=["sensitivity"])
         auc(tables, "transfer", 0.97, 1, 1)
         calibration(tables, "slope", "", "", "")
@@ -275,7 +275,7 @@ def scenarios():
 
     def no_harder(tables):
         change(tables, "explore/classes", "share", 0.27, split="test", label="covid")
-        change(tables, "explore/uniformity", "verdict", "negligible", test="chi-square")
+        change(tables, "explore/uniformity", "result", "negligible", test="chi-square")
         interval(tables, "evaluate/val_test", -0.05, -0.01, -0.03, model="transfer", metric="auc")
         ends = ("difference_ci_low", "difference_ci_high")
         interval(tables, "evaluate/external_metrics", 0.01, 0.1, 0.05, ends, model="baseline")

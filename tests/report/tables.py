@@ -49,7 +49,7 @@ def made_up():
         "explore/uniformity": [
             {"test": test, "quantity": quantity, "label": label, "first": first, "second": second,
              "statistic": value, "value": value, "ci_low": low, "ci_high": high, "p": 0.2, "p_holm": 0.6,
-             "verdict": "none found"}
+             "result": "none found"}
             for test, quantity, part, value, low, high in (
                 ("chi-square", "class", ["all"], 0.02, "", ""),
                 ("Kolmogorov-Smirnov", "brightness", labels, 0.06, "", ""),
@@ -162,20 +162,20 @@ def made_up():
         ],
         "finetune/attempts": [
             {"attempt": 1, "learning_rate": 3e-5, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.31, "verdict": "dropped"},
+             "refitted_loss_after": 0.31, "result": "dropped"},
             {"attempt": 2, "learning_rate": 6e-6, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.07, "verdict": "kept"},
+             "refitted_loss_after": 0.07, "result": "kept"},
         ],
         "finetune/history": [
             {"attempt": attempt, "epoch": epoch, "train_refitted_loss": loss}
             for attempt, losses in {1: (0.12, 0.31), 2: (0.12, 0.14, 0.07)}.items()
             for epoch, loss in enumerate(losses)
         ],
-        "finetune/heldout": [
+        "finetune/gain": [
             {"val_auc_head": 0.978, "val_auc_finetuned": 0.986, "val_loss_head": 0.16, "val_loss_finetuned": 0.13,
-             "verdict": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
+             "result": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
         ],
-        "finetune/heldout_history": [
+        "finetune/train_only_history": [
             {"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate((0.16, 0.19, 0.13))
         ],
         "finetune/model": [
@@ -359,12 +359,12 @@ def made_up():
             ],
             f"train/{model}_smoothness": [
                 {"split": split, "epochs": 4, "rises": 0.0, "largest_rise": 0.0, "relative_rise": 0.0,
-                 "rises_limit": 0.2, "relative_rise_limit": 0.1, "verdict": "smooth"}
+                 "rises_limit": 0.2, "relative_rise_limit": 0.1, "result": "smooth"}
                 for split in ("train", "val")
             ],
             f"train/{model}_gap": [
-                {"run": run, "seed": seed, "epochs": 4, "turning_epoch": turn, "val_loss_at_turn": 0.2,
-                 "gap_at_turn": gap, "val_loss_at_end": 0.21, "gap_at_end": 0.05}
+                {"run": run, "seed": seed, "epochs": 4, "best_epoch": turn, "val_loss_at_best": 0.2,
+                 "gap_at_best": gap, "val_loss_at_end": 0.21, "gap_at_end": 0.05}
                 for run, seed, turn, gap in (
                     ("initial", "", 3, 0.03), ("selected", 1, 2, 0.02), ("selected", 2, 3, 0.03),
                     ("selected", 3, 3, 0.01),
@@ -375,7 +375,7 @@ def made_up():
                  "train_sensitivity": 0.59, "train_specificity": 1}
                 for epoch in (1, 2, 3, 4, 5)
             ],
-            f"train/{model}_heldout": [
+            f"train/{model}_train_only": [
                 {"seed": seed, "best_epoch": 5, "epochs": 8, "val_loss": 0.2, "val_auc": 0.9 + seed / 100}
                 for seed in (1, 2, 3)
             ],
@@ -482,8 +482,8 @@ def trust(tables, model, check, low, high):
     interval(tables, f"gradcam/{model}_trust", low, high, check=check)
 
 
-def smoothness(tables, model, split, verdict, **columns):
-    for column, value in {"verdict": verdict, **columns}.items():
+def smoothness(tables, model, split, result, **columns):
+    for column, value in {"result": result, **columns}.items():
         change(tables, f"train/{model}_smoothness", column, value, split=split)
 
 

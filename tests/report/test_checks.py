@@ -75,7 +75,7 @@ def test_overfull_boxes_are_found_with_their_section(tmp_path):
 def test_a_submission_check_fails_no_build(untyped):
     untyped.tables["evaluate/ledger"] += untyped.tables["evaluate/ledger"][:1]
     untyped.render(QUICK | {"demo": True})
-    found = verdicts(untyped)
+    found = results(untyped)
     assert found["pages"] == "0 pages"
     assert found["metadata"].startswith("affiliation; group; authors[1].name; authors[1].contribution; authors[2]")
     assert found["one look at test a model"] == "baseline: 2 looks"
@@ -85,13 +85,13 @@ def test_a_submission_check_fails_no_build(untyped):
 def test_an_edge_that_the_search_could_have_extended_bars_submission(untyped):
     """Whatever the article says of it; an edge at its bound, as of the dropout rate here, bars nothing."""
     untyped.render()
-    assert verdicts(untyped)["edges of the search"] == (
+    assert results(untyped)["edges of the search"] == (
         "tune.space.baseline.learning_rate.range; tune.space.transfer.learning_rate.range"
     )
     for model in ("baseline", "transfer"):
         change(untyped.tables, f"tune/{model}_ranges", "key", "")
     untyped.render()
-    assert verdicts(untyped)["edges of the search"] == ""
+    assert results(untyped)["edges of the search"] == ""
 
 
 @needs_tex
@@ -101,7 +101,7 @@ def test_a_finished_article_passes_every_check(run):
     for model in ("baseline", "transfer"):
         change(run.tables, f"tune/{model}_ranges", "key", "")
     run.render()
-    assert {check: found for check, found in verdicts(run).items() if found} == {}
+    assert {check: found for check, found in results(run).items() if found} == {}
 
 
 @needs_tex
@@ -116,9 +116,9 @@ def test_the_longest_article_keeps_to_the_pages(run, settings):
     filled = text.replace("(placeholder)", words).replace('earlier_looks: ""', f'earlier_looks: "{looks}"')
     run.edit("metadata.yaml", text, filled)
     run.render(settings)
-    assert verdicts(run)["pages"] == ""
+    assert results(run)["pages"] == ""
 
 
-def verdicts(run):
+def results(run):
     with open(run.checks) as file:
         return {check["check"]: check["found"] for check in csv.DictReader(file)}

@@ -7,14 +7,14 @@ from tests.report.article import REPORT
 
 
 def test_the_templates_hold_no_decisions():
-    assert decisions.taken(REPORT) == []
+    assert decisions.find(REPORT) == []
 
 
 def test_the_check_of_decisions_names_file_and_line(run):
     folder = run.folder / "report/sections"
     folder.mkdir(parents=True)
     (folder / "baseline.tex.j2").write_text("A line.\n\\BLOCK{if best.auc > other.auc}\nbetter\n\\BLOCK{endif}\n")
-    assert decisions.taken(folder.parent) == ["sections/baseline.tex.j2:2: comparison of numbers"]
+    assert decisions.find(folder.parent) == ["sections/baseline.tex.j2:2: comparison of numbers"]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_check_of_decisions_names_file_and_line(run):
 )
 def test_decisions_are_found_wherever_they_stand(expression, what):
     for template in (r"\BLOCK{if %s}x\BLOCK{endif}", r"\BLOCK{set x = %s}", r"\VAR{'a' if %s else 'b'}"):
-        assert (1, what) in decisions.taken_in(environment.parse(template % expression))
+        assert (1, what) in decisions.find_in(environment.parse(template % expression))
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_decisions_are_found_wherever_they_stand(expression, what):
 )
 def test_branches_on_findings_flags_and_words_are_allowed(test):
     parsed = environment.parse(rf"\BLOCK{{if {test}}}x\BLOCK{{endif}}")
-    assert decisions.taken_in(parsed) == []
+    assert decisions.find_in(parsed) == []

@@ -86,7 +86,7 @@ def test_the_same_files_give_the_same_bytes(hand_in):
 
 def checked(folder, *rows):
     with open(folder / "checks.csv", "w") as file:
-        csv.writer(file).writerows([("check", "level", "verdict", "found", "what_to_do"), *rows])
+        csv.writer(file).writerows([("check", "level", "result", "found", "what_to_do"), *rows])
     check(folder / "checks.csv")
 
 

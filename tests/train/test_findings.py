@@ -23,12 +23,12 @@ def history(train, val=None, **columns):
 
 
 def gap_of(rows, *runs):
-    """The table of gaps of an initial run with the history `rows`, and of selected runs: (turning epoch, epochs, val
-    loss and gap at the turn, gap at the end)."""
+    """The table of gaps of an initial run with the history `rows`, and of selected runs: (best epoch, epochs, val
+    loss and gap at the best epoch, gap at the end)."""
     (first,) = measure(rows, pd.DataFrame({"seed": [], "val_loss": [], "train_loss": []}))["gap"].to_dict("records")
     others = [
-        {"run": "selected", "seed": seed, "turning_epoch": turn, "epochs": epochs, "val_loss_at_turn": loss,
-         "gap_at_turn": gap, "gap_at_end": end}
+        {"run": "selected", "seed": seed, "best_epoch": turn, "epochs": epochs, "val_loss_at_best": loss,
+         "gap_at_best": gap, "gap_at_end": end}
         for seed, (turn, epochs, loss, gap, end) in enumerate(runs, start=1)
     ]  # fmt: skip
     return table("baseline_gap", [first, *others])
@@ -115,7 +115,7 @@ def test_curves_of_the_initial_run(losses, smooth, rises):
 
 def test_the_margin_of_smoothness_is_that_of_the_limit_nearest_to_being_passed():
     rows = {"split": "val", "rises": 0.1, "rises_limit": 0.2, "relative_rise": 0.09, "relative_rise_limit": 0.1}
-    row = stage.decide.row(table("baseline_smoothness", [rows | {"verdict": "smooth"}]))
+    row = stage.decide.row(table("baseline_smoothness", [rows | {"result": "smooth"}]))
     decided = stage.smooth_curve("baseline", row)
     assert (decided["limit"], decided["margin"]) == (0.1, pytest.approx(0.1))
 
@@ -124,7 +124,7 @@ def test_a_loss_that_does_not_fall():
     assert initial([0.6, 0.7, 0.6], [0.6, 0.6, 0.6])["initial_fall", "baseline"] == "does_not_fall"
 
 
-# The runs of the selected configuration: (turning epoch, epochs, val loss, gap at the turn, gap at the end)
+# The runs of the selected configuration: (best epoch, epochs, val loss, gap at the best epoch, gap at the end)
 
 CONTINUED, ENDED = (4, 6), (6, 6)
 BEGINNING = history([0.5, 0.4, 0.3], [0.55, 0.5, 0.45])  # its gap is 0.15, and it did not continue
@@ -204,14 +204,14 @@ def test_the_limit_of_epochs_ended_a_run_that_early_stopping_did_not(turns, valu
 def test_tuning_against_the_initial_run_at_its_best_epoch(aucs, auc, losses, loss):
     first = history([0.5, 0.4, 0.3], [0.5, 0.45, 0.6], val_auc=[0.8, 0.9, 0.95])
     gap = gap_of(first, *((*ENDED, value, 0.1, 0.1) for value in losses))
-    decided = values(stage.tuning("baseline", first, gap, table("baseline_heldout", {"val_auc": aucs})))
+    decided = values(stage.tuning("baseline", first, gap, table("baseline_train_only", {"val_auc": aucs})))
     assert decided == {("tuning", "baseline"): auc, ("tuning_loss", "baseline"): loss}
 
 
 def test_a_run_that_diverged_at_once_is_not_compared():
     first = history([NAN], [NAN], val_auc=[NAN])
     gap = gap_of(first, (*ENDED, 0.4, 0.1, 0.1))
-    decided = stage.tuning("baseline", first, gap, table("baseline_heldout", {"val_auc": [0.9]}))
+    decided = stage.tuning("baseline", first, gap, table("baseline_train_only", {"val_auc": [0.9]}))
     assert [row["value"] for row in decided] == ["no_comparison"] * 2
 
 

@@ -88,7 +88,7 @@ def whole(backbone):
     channels = keras.models.load_model(backbone).output_shape[-1]
     values = np.random.default_rng(3).normal(5, 3, (20, 3, channels)).astype(np.float32)
     head = transfer.build(hyperparameters("transfer"), values)
-    return transfer.whole(head, [backbone]), head, values[:, 0].astype(np.float64)
+    return transfer.assemble(head, [backbone]), head, values[:, 0].astype(np.float64)
 
 
 # Reproducibility
@@ -304,7 +304,7 @@ def test_statistics_of_batch_normalisation_are_those_of_the_averages(decay):
     changed = {"batch_size": 64, "learning_rate": 0.01}
     network, _ = fitted("baseline", epochs=2, train=train, options={"decay": decay, "val": val}, **changed)
     norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    scored = fitting.monitored(train, val, SETTINGS["seed"], baseline.plain)["train"][0]
+    scored = fitting.monitored(train, val, SETTINGS["seed"], baseline.unaugmented)["train"][0]
     found = [[norm.moving_mean.numpy(), norm.moving_variance.numpy()] for norm in norms]
     reaching = keras.Model(network.input, [norm.input for norm in norms])
     expected = [
@@ -518,7 +518,7 @@ def test_the_transfer_model_starts_from_what_the_search_found_for_the_baseline(t
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, backbone, tmp_path):
+def test_train_only_models_are_those_that_confirmed_the_selected_candidate(model, backbone, tmp_path):
     """They give the table's val logits on the images."""
     films = examples("baseline", 12, seed=1)
     module, val, backbones = fitting.module_of(model), films, []
@@ -534,7 +534,7 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
         keras.utils.set_random_seed(place)
         module.build(hyperparameters(model), val.values).save(file)
     confirmed = [rows.assign(val_auc=candidate / 10) for candidate, rows in runs.groupby("candidate")]
-    made = stage.heldout(
+    made = stage.train_only(
         model=model,
         val=val,
         best=pd.DataFrame([hyperparameters(model) | {"candidate": 2}]),
@@ -549,13 +549,13 @@ def test_heldout_models_are_those_that_confirmed_the_selected_candidate(model, b
     assert "candidate" not in {*made["runs"], *made["history"]}
     predictions = made["predictions"]
     assert predictions["seed"].tolist() == [5] * 12 + [6] * 12
-    for heldout, (seed, rows) in zip(made["models"], predictions.groupby("seed"), strict=True):
+    for train_only, (seed, rows) in zip(made["models"], predictions.groupby("seed"), strict=True):
         assert rows["file"].tolist() == films.files.tolist()
         assert np.array_equal(rows["label"] == "covid", films.labels == 1)
         confirming = keras.models.load_model(networks[2, seed])
-        weights = heldout.get_weights()[-len(confirming.get_weights()) :]
+        weights = train_only.get_weights()[-len(confirming.get_weights()) :]
         assert all(map(np.array_equal, weights, confirming.get_weights()))
-        logits = outputs(heldout, inputs_of("baseline", films))
+        logits = outputs(train_only, inputs_of("baseline", films))
         assert rows["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-5)
 
 
@@ -572,7 +572,7 @@ def final(model, data, best_epochs, backup, **changed):
     )
 
 
-def test_the_final_run_takes_the_epochs_of_the_heldout_runs(tmp_path):
+def test_the_final_run_takes_the_epochs_of_the_train_only_runs(tmp_path):
     """The median of their best epochs, rounded up; and the normalisation of train alone, though val is fitted too."""
     data = {"train": examples("baseline", 30, seed=0), "val": examples("baseline", 12, seed=1)}
     data["val"] = Examples(data["val"].values // 4, data["val"].labels, data["val"].files)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from snakemake.io import flag
 
-from workflow.outputs import jobs_of_rules, shown
+from workflow.outputs import jobs_of_rules, published
 
 
 def rule(stage, name, pattern):
@@ -36,7 +36,7 @@ def test_what_rules_show_is_found_by_their_wildcards_and_constraints():
         rule(flag("figures/train/{model,transfer}_{run,initial|final}.pdf", "report")),
     ]
     values = {"model": ["transfer", "baseline"], "run": ["initial", "other"]}
-    assert shown(rules, values) == [
+    assert published(rules, values) == [
         "tables/tune/transfer.csv",
         "tables/tune/baseline.csv",
         "figures/train/transfer_initial.pdf",

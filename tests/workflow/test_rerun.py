@@ -29,7 +29,7 @@ def search_of(model):
 
 
 def training_of(model):
-    return search_of(model) | {f"{rule} {model}" for rule in ("train_initial", "train_heldout", "train_final")}
+    return search_of(model) | {f"{rule} {model}" for rule in ("train_initial", "train_only", "train_final")}
 
 
 ABLATE = {f"ablate {study}" for study in IMAGE_STUDIES} | {"ablate_data"}  # what trains on images
@@ -39,7 +39,7 @@ ABLATE_COMPARE |= {"ablate_compare_data", "ablate_compare_views"}
 ABLATE_FEATURES = {f"ablate_features {split}" for split in ("train", "val")}
 ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
 AUDIT = {"audit", "audit_counterfactuals"}
-FINETUNE = {"finetune", "finetune_ahead", "finetune_heldout"}
+FINETUNE = {"finetune", "finetune_ahead", "finetune_train_only"}
 GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
 QUOTED = {"report_configuration"}  # the numbers that were set, which the article quotes, and the digest of all keys
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}

@@ -24,7 +24,7 @@ def unpacked(built, listed, tmp_path_factory):
     """The zip as it would be once no check fails, unpacked elsewhere."""
     folder = tmp_path_factory.mktemp("handed in")
     with open(built.folder / "tables/report/checks.csv") as file:
-        assert {row["verdict"] for row in csv.DictReader(file) if row["level"] == "build"} == {"passed"}
+        assert {row["result"] for row in csv.DictReader(file) if row["level"] == "build"} == {"passed"}
     (folder / "metadata.yaml").write_text(yaml.safe_dump({"group": 21}))
     results = [Path(file) for file in listed if file.startswith(("tables/", "figures/", "results/notebooks/"))]
     with pytest.MonkeyPatch.context() as patch:

@@ -48,9 +48,9 @@ rule ablate:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        runs=shown("tables/ablate/{study}_runs.csv"),
+        runs=published("tables/ablate/{study}_runs.csv"),
         logits=digested("results/ablate/{study}_logits.npy"),
-        cost=shown("tables/ablate/{study}_cost.csv"),
+        cost=published("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_{study}.log",
     benchmark:
@@ -60,7 +60,7 @@ rule ablate:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "seed",
             "compute",
             "augmentation",
@@ -94,7 +94,7 @@ rule ablate_features:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
+        settings=keys("compute.threads", "transfer.output_layer", "ablate.variants.cut"),
         code=code_of("pipeline.ablate.features", BACKBONE),
     shell:
         "python -m pipeline.ablate.features {params.files} --settings {params.settings:q} --log {log}"
@@ -107,9 +107,9 @@ rule ablate_heads:
         val=lambda wildcards: with_index(STUDY_FEATURES[wildcards.study].format(split="val"), "val"),
         backbone=tracked("results/features/backbone.keras"),
     output:
-        runs=shown("tables/ablate/{study}_runs.csv"),
+        runs=published("tables/ablate/{study}_runs.csv"),
         logits=digested("results/ablate/{study}_logits.npy"),
-        cost=shown("tables/ablate/{study}_cost.csv"),
+        cost=published("tables/ablate/{study}_cost.csv"),
     log:
         "results/logs/ablate_heads_{study}.log",
     benchmark:
@@ -119,7 +119,7 @@ rule ablate_heads:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "seed",
             "compute",
             "transfer.hyperparameters",
@@ -141,9 +141,9 @@ rule ablate_data:
         train_features=with_index("results/features/train.npy", "train"),
         val_features=with_index("results/features/val.npy", "val"),
     output:
-        runs=shown("tables/ablate/data_runs.csv"),
+        runs=published("tables/ablate/data_runs.csv"),
         logits=digested("results/ablate/data_logits.npy"),
-        cost=shown("tables/ablate/data_cost.csv"),
+        cost=published("tables/ablate/data_cost.csv"),
     log:
         "results/logs/ablate_data.log",
     benchmark:
@@ -152,7 +152,7 @@ rule ablate_data:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "seed",
             "compute",
             "augmentation",
@@ -176,14 +176,14 @@ rule ablate_compare:
         logits=tracked("results/ablate/{study}_logits.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table=shown("tables/ablate/{study}.csv"),
+        table=published("tables/ablate/{study}.csv"),
     log:
         "results/logs/ablate_compare_{study}.log",
     benchmark:
         "results/benchmarks/ablate_compare_{study}.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
         "python -m pipeline.ablate.compare compare_variants {params.files} --settings {params.settings:q} --log {log}"
@@ -196,15 +196,15 @@ rule ablate_compare_data:
         logits=tracked("results/ablate/data_logits.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table=shown("tables/ablate/data.csv"),
-        rise=shown("tables/ablate/data_rise.csv"),
+        table=published("tables/ablate/data.csv"),
+        rise=published("tables/ablate/data_rise.csv"),
     log:
         "results/logs/ablate_compare_data.log",
     benchmark:
         "results/benchmarks/ablate_compare_data.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
         "python -m pipeline.ablate.compare compare_shares {params.files} --settings {params.settings:q} --log {log}"
@@ -219,14 +219,14 @@ rule ablate_compare_views:
         cut_logits=tracked("results/ablate/cut_logits.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table=shown("tables/ablate/views.csv"),
+        table=published("tables/ablate/views.csv"),
     log:
         "results/logs/ablate_compare_views.log",
     benchmark:
         "results/benchmarks/ablate_compare_views.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.ablate.compare"),
     shell:
         "python -m pipeline.ablate.compare compare_views {params.files} --settings {params.settings:q} --log {log}"
@@ -238,7 +238,7 @@ rule ablate_figures:
         runs="tables/ablate/{study}_runs.csv",
         table="tables/ablate/{study}.csv",
     output:
-        figure=shown("figures/ablate/{study}.pdf"),
+        figure=published("figures/ablate/{study}.pdf"),
     log:
         "results/logs/ablate_figures_{study}.log",
     benchmark:
@@ -256,7 +256,7 @@ rule ablate_data_figures:
         runs="tables/ablate/data_runs.csv",
         table="tables/ablate/data.csv",
     output:
-        figure=shown("figures/ablate/data.pdf"),
+        figure=published("figures/ablate/data.pdf"),
     log:
         "results/logs/ablate_data_figures.log",
     benchmark:
@@ -278,19 +278,19 @@ rule ablate_findings:
         resolution_cost="tables/ablate/resolution_cost.csv",
         tune_baseline_best="tables/tune/baseline_best.csv",
         tune_transfer_selection="tables/tune/transfer_selection.csv",
-        train_baseline_heldout="tables/train/baseline_heldout.csv",
-        train_transfer_heldout="tables/train/transfer_heldout.csv",
+        train_baseline_train_only="tables/train/baseline_train_only.csv",
+        train_transfer_train_only="tables/train/transfer_train_only.csv",
     output:
-        findings=shown("tables/ablate/findings.csv"),
-        effects=shown("tables/ablate/effects.csv"),
-        times=shown("tables/ablate/times.csv"),
+        findings=published("tables/ablate/findings.csv"),
+        effects=published("tables/ablate/effects.csv"),
+        times=published("tables/ablate/times.csv"),
     log:
         "results/logs/ablate_findings.log",
     benchmark:
         "results/benchmarks/ablate_findings.tsv"
     params:
         files=files,
-        settings=chosen("dataset.image_size", "ablate.image_size", "transfer.backbone"),
+        settings=keys("dataset.image_size", "ablate.image_size", "transfer.backbone"),
         code=code_of("pipeline.ablate.findings", BACKBONE),
     shell:
         "python -m pipeline.ablate.findings {params.files} --settings {params.settings:q} --log {log}"

@@ -17,9 +17,9 @@ rule audit:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        runs=shown("tables/audit/controls_runs.csv"),
-        table=shown("tables/audit/controls.csv"),
-        cost=shown("tables/audit/controls_cost.csv"),
+        runs=published("tables/audit/controls_runs.csv"),
+        table=published("tables/audit/controls.csv"),
+        cost=published("tables/audit/controls_cost.csv"),
     log:
         "results/logs/audit.log",
     benchmark:
@@ -27,7 +27,7 @@ rule audit:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "seed",
             "compute",
             "baseline.hyperparameters",
@@ -52,9 +52,9 @@ rule audit_counterfactuals:
         val_masks=tracked("results/data/val_masks.npy"),
         val_index="tables/data/index_val.csv",
     output:
-        table=shown("tables/audit/counterfactuals.csv"),
-        markers=shown("tables/audit/markers.csv"),
-        samples=shown("tables/audit/samples.csv"),
+        table=published("tables/audit/counterfactuals.csv"),
+        markers=published("tables/audit/markers.csv"),
+        samples=published("tables/audit/samples.csv"),
         sample_images="results/audit/samples.npz",
         marker_images="results/audit/markers.npz",
     log:
@@ -64,7 +64,7 @@ rule audit_counterfactuals:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "compute"),
+        settings=keys("seed", "compute"),
         code=code_of("pipeline.audit.counterfactuals"),
     shell:
         "python -m pipeline.audit.counterfactuals {params.files} --settings {params.settings:q} --log {log}"
@@ -78,7 +78,7 @@ rule audit_leakage:
         ledger="tables/evaluate/ledger.csv",
         controls="tables/audit/controls.csv",
     output:
-        table=shown("tables/audit/leakage.csv"),
+        table=published("tables/audit/leakage.csv"),
     log:
         "results/logs/audit_leakage.log",
     benchmark:
@@ -100,7 +100,7 @@ rule audit_findings:
         gradcam_regions="tables/gradcam/regions.csv",
         gradcam_differences="tables/gradcam/differences.csv",
     output:
-        findings=shown("tables/audit/findings.csv"),
+        findings=published("tables/audit/findings.csv"),
     log:
         "results/logs/audit_findings.log",
     benchmark:
@@ -121,9 +121,9 @@ rule audit_figures:
         sample_images="results/audit/samples.npz",
         marker_images="results/audit/markers.npz",
     output:
-        controls=shown("figures/audit/controls.pdf"),
-        counterfactuals=shown("figures/audit/counterfactuals.pdf"),
-        markers=shown("figures/audit/markers.pdf"),
+        controls=published("figures/audit/controls.pdf"),
+        counterfactuals=published("figures/audit/counterfactuals.pdf"),
+        markers=published("figures/audit/markers.pdf"),
     log:
         "results/logs/audit_figures.log",
     benchmark:

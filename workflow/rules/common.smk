@@ -35,11 +35,11 @@ INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))} PYTHONUTF8=1; ")
 
 
-def chosen(*keys):
+def keys(*keys):
     """The keys of the configuration that a rule uses, as one parameter; {model} in them is filled by the wildcard."""
 
     def of_job(wildcards):
-        return settings.chosen(config, *[key.format(**wildcards) for key in keys])
+        return settings.select(config, *[key.format(**wildcards) for key in keys])
 
     return of_job
 
@@ -53,10 +53,10 @@ def code_of_model(*modules):
     return of_job
 
 
-def shown(files):
+def published(files):
     """Figures and tables as an output that `snakemake --report` shows, by stage."""
     if not isinstance(files, str):
-        return [shown(file) for file in files]
+        return [published(file) for file in files]
     kind, stage, name = files.split("/")
     return report(files, caption="../report/made.rst", category=stage, subcategory=kind, labels={"name": name})
 
@@ -117,7 +117,7 @@ def tune_jobs(model, rounds):
 
 def train_only_models(model):
     """The models of the selected configuration that are fitted on train alone, one a seed."""
-    return [f"results/train/{model}_heldout_{seed}.keras" for seed in config["training"]["selection_seeds"]]
+    return [f"results/train/{model}_train_only_{seed}.keras" for seed in config["training"]["selection_seeds"]]
 
 
 def dataset_path(wildcards, input):

@@ -5,12 +5,12 @@ localrules:
 rule data:
     """The archive as a checked index and one uint8 cache a split; what was found of copies."""
     output:
-        index=shown("tables/data/index.csv"),
-        splits=shown(expand("tables/data/index_{split}.csv", split=SPLITS)),
+        index=published("tables/data/index.csv"),
+        splits=published(expand("tables/data/index_{split}.csv", split=SPLITS)),
         caches=digested(expand("results/data/{split}.npy", split=SPLITS)),
         masks=digested(expand("results/data/{split}_masks.npy", split=SPLITS)),
-        duplicates=shown("tables/data/duplicates.csv"),
-        summary=shown("tables/data/duplicates_summary.csv"),
+        duplicates=published("tables/data/duplicates.csv"),
+        summary=published("tables/data/duplicates_summary.csv"),
     log:
         "results/logs/data.log",
     benchmark:
@@ -20,10 +20,10 @@ rule data:
     params:
         files=files,
         # Not tracked, as it takes `output`: other shares decode nothing again, and the next rule checks them.
-        shares=lambda wildcards, output: chosen("ablate.shares")(wildcards),
+        shares=lambda wildcards, output: keys("ablate.shares")(wildcards),
         archive=dataset_path,
         content=dataset_digest,
-        settings=chosen(
+        settings=keys(
             "dataset.classes",
             "dataset.image_size",
             "dataset.ratios",
@@ -53,7 +53,7 @@ rule data_check:
     priority: 101
     params:
         files=files,
-        settings=chosen("ablate.shares"),
+        settings=keys("ablate.shares"),
         code=code_of("pipeline.data.check"),
     shell:
         "python -m pipeline.data.check {params.files} --settings {params.settings:q} --log {log} && touch {output}"
@@ -68,9 +68,9 @@ if config["dataset"]["external"]:
             caches=[ancient(f"results/data/{split}.npy") for split in SPLITS],
             digests=expand("results/data/{split}.npy.sha256", split=SPLITS),
         output:
-            index=shown("tables/data/index_external.csv"),
+            index=published("tables/data/index_external.csv"),
             images=digested("results/data/external.npy"),
-            summary=shown("tables/data/external_summary.csv"),
+            summary=published("tables/data/external_summary.csv"),
         log:
             "results/logs/data_external.log",
         benchmark:
@@ -79,7 +79,7 @@ if config["dataset"]["external"]:
             files=files,
             archive=lambda wildcards, input: user_files.external_path(config, ROOT),
             content=lambda wildcards: user_files.digest(user_files.external_path(config, ROOT)),
-            settings=chosen("dataset.classes", "dataset.image_size", "seed", "demo"),
+            settings=keys("dataset.classes", "dataset.image_size", "seed", "demo"),
             code=code_of("pipeline.data.external"),
         shell:
             "python -m pipeline.data.external {params.files} --archive {params.archive:q} "

@@ -19,8 +19,8 @@ rule evaluate_thresholds:
         val_predictions=VAL_PREDICTIONS,
         best=expand("tables/tune/{model}_best.csv", model=MODELS),
     output:
-        thresholds=shown("tables/evaluate/thresholds.csv"),
-        corrections=shown("tables/evaluate/corrections.csv"),
+        thresholds=published("tables/evaluate/thresholds.csv"),
+        corrections=published("tables/evaluate/corrections.csv"),
     log:
         "results/logs/evaluate_thresholds.log",
     benchmark:
@@ -49,7 +49,7 @@ rule predict_test:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("compute"),
+        settings=keys("compute"),
         ledger=LEDGER,
         code=code_of("pipeline.evaluate.predict"),
     shell:
@@ -66,12 +66,12 @@ rule evaluate:
         test=tracked("results/data/test.npy"),
         test_index="tables/data/index_test.csv",
     output:
-        predictions=shown("tables/evaluate/test_predictions.csv"),
-        metrics=shown("tables/evaluate/test_metrics.csv"),
-        confusion=shown("tables/evaluate/confusion.csv"),
-        curves=shown("tables/evaluate/curves.csv"),
-        looks=shown("tables/evaluate/ledger.csv"),
-        samples=shown("tables/evaluate/samples.csv"),
+        predictions=published("tables/evaluate/test_predictions.csv"),
+        metrics=published("tables/evaluate/test_metrics.csv"),
+        confusion=published("tables/evaluate/confusion.csv"),
+        curves=published("tables/evaluate/curves.csv"),
+        looks=published("tables/evaluate/ledger.csv"),
+        samples=published("tables/evaluate/samples.csv"),
         sample_images="results/evaluate/samples.npz",
     log:
         "results/logs/evaluate.log",
@@ -79,7 +79,7 @@ rule evaluate:
         "results/benchmarks/evaluate.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         ledger=LEDGER,
         code=code_of("pipeline.evaluate.metrics"),
     shell:
@@ -93,15 +93,15 @@ rule evaluate_calibration:
         predictions="tables/evaluate/test_predictions.csv",
         corrections="tables/evaluate/corrections.csv",
     output:
-        table=shown("tables/evaluate/calibration.csv"),
-        bins=shown("tables/evaluate/reliability.csv"),
+        table=published("tables/evaluate/calibration.csv"),
+        bins=published("tables/evaluate/reliability.csv"),
     log:
         "results/logs/evaluate_calibration.log",
     benchmark:
         "results/benchmarks/evaluate_calibration.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.evaluate.calibration"),
     shell:
         "python -m pipeline.evaluate.calibration {params.files} --settings {params.settings:q} --log {log}"
@@ -114,8 +114,8 @@ rule evaluate_compare:
         thresholds="tables/evaluate/thresholds.csv",
         val_predictions=VAL_PREDICTIONS,
     output:
-        val_test=shown("tables/evaluate/val_test.csv"),
-        compare=shown("tables/evaluate/compare.csv"),
+        val_test=published("tables/evaluate/val_test.csv"),
+        compare=published("tables/evaluate/compare.csv"),
     log:
         "results/logs/evaluate_compare.log",
     benchmark:
@@ -144,7 +144,7 @@ rule evaluate_findings:
         external_metrics=["tables/evaluate/external_metrics.csv"] if config["dataset"]["external"] else [],
         external_compare=["tables/evaluate/external_compare.csv"] if config["dataset"]["external"] else [],
     output:
-        findings=shown("tables/evaluate/findings.csv"),
+        findings=published("tables/evaluate/findings.csv"),
     log:
         "results/logs/evaluate_findings.log",
     benchmark:
@@ -168,11 +168,11 @@ rule evaluate_figures:
         samples="tables/evaluate/samples.csv",
         sample_images="results/evaluate/samples.npz",
     output:
-        confusion=shown("figures/evaluate/confusion.pdf"),
-        curves=shown("figures/evaluate/curves.pdf"),
-        reliability=shown("figures/evaluate/reliability.pdf"),
-        scores=shown("figures/evaluate/scores.pdf"),
-        samples=shown("figures/evaluate/samples.pdf"),
+        confusion=published("figures/evaluate/confusion.pdf"),
+        curves=published("figures/evaluate/curves.pdf"),
+        reliability=published("figures/evaluate/reliability.pdf"),
+        scores=published("figures/evaluate/scores.pdf"),
+        samples=published("figures/evaluate/samples.pdf"),
     log:
         "results/logs/evaluate_figures.log",
     benchmark:
@@ -201,7 +201,7 @@ if config["dataset"]["external"]:
         threads: config["compute"]["threads"]
         params:
             files=files,
-            settings=chosen("compute"),
+            settings=keys("compute"),
             ledger=EXTERNAL_LEDGER,
             code=code_of("pipeline.evaluate.predict"),
         shell:
@@ -218,16 +218,16 @@ if config["dataset"]["external"]:
             thresholds="tables/evaluate/thresholds.csv",
             test_metrics="tables/evaluate/test_metrics.csv",
         output:
-            table=shown("tables/evaluate/external_metrics.csv"),
-            compare=shown("tables/evaluate/external_compare.csv"),
-            looks=shown("tables/evaluate/external_ledger.csv"),
+            table=published("tables/evaluate/external_metrics.csv"),
+            compare=published("tables/evaluate/external_compare.csv"),
+            looks=published("tables/evaluate/external_ledger.csv"),
         log:
             "results/logs/evaluate_external.log",
         benchmark:
             "results/benchmarks/evaluate_external.tsv"
         params:
             files=files,
-            settings=chosen("seed"),
+            settings=keys("seed"),
             ledger=EXTERNAL_LEDGER,
             code=code_of("pipeline.evaluate.external"),
         shell:

@@ -12,14 +12,14 @@ rule explore:
         val=tracked("results/data/val.npy"),
         test=tracked("results/data/test.npy"),
     output:
-        sizes=shown("tables/explore/sizes.csv"),
-        classes=shown("tables/explore/classes.csv"),
-        pixels=shown("tables/explore/pixels.csv"),
-        intensities=shown("tables/explore/intensities.csv"),
-        images=shown("tables/explore/images.csv"),
-        mean_images=shown("tables/explore/mean_images.csv"),
-        uniformity=shown("tables/explore/uniformity.csv"),
-        shortcuts=shown("tables/explore/shortcuts.csv"),
+        sizes=published("tables/explore/sizes.csv"),
+        classes=published("tables/explore/classes.csv"),
+        pixels=published("tables/explore/pixels.csv"),
+        intensities=published("tables/explore/intensities.csv"),
+        images=published("tables/explore/images.csv"),
+        mean_images=published("tables/explore/mean_images.csv"),
+        uniformity=published("tables/explore/uniformity.csv"),
+        shortcuts=published("tables/explore/shortcuts.csv"),
         samples="results/explore/samples.npz",
         pixel_images="results/explore/pixels.npz",
     log:
@@ -28,7 +28,7 @@ rule explore:
         "results/benchmarks/explore.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.explore.describe"),
     shell:
         "python -m pipeline.explore.describe {params.files} --settings {params.settings:q} --log {log}"
@@ -44,14 +44,14 @@ rule explore_figures:
         samples="results/explore/samples.npz",
         pixel_images="results/explore/pixels.npz",
     output:
-        classes=shown("figures/explore/classes.pdf"),
-        intensities=shown("figures/explore/intensities.pdf"),
-        images=shown("figures/explore/images.pdf"),
-        shortcuts=shown("figures/explore/shortcuts.pdf"),
-        samples=shown("figures/explore/samples.pdf"),
-        samples_val=shown("figures/explore/samples_val.pdf"),
-        samples_test=shown("figures/explore/samples_test.pdf"),
-        pixels=shown("figures/explore/pixels.pdf"),
+        classes=published("figures/explore/classes.pdf"),
+        intensities=published("figures/explore/intensities.pdf"),
+        images=published("figures/explore/images.pdf"),
+        shortcuts=published("figures/explore/shortcuts.pdf"),
+        samples=published("figures/explore/samples.pdf"),
+        samples_val=published("figures/explore/samples_val.pdf"),
+        samples_test=published("figures/explore/samples_test.pdf"),
+        pixels=published("figures/explore/pixels.pdf"),
     log:
         "results/logs/explore_figures.log",
     benchmark:
@@ -69,7 +69,7 @@ rule explore_inputs:
         train=tracked("results/data/train.npy"),
         val=tracked("results/data/val.npy"),
     output:
-        table=shown("tables/explore/normalisation.csv"),
+        table=published("tables/explore/normalisation.csv"),
         normalised="results/explore/normalisation.npz",
         augmented="results/explore/augmentation.npz",
     log:
@@ -79,7 +79,7 @@ rule explore_inputs:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "augmentation", "compute"),
+        settings=keys("seed", "augmentation", "compute"),
         code=code_of("pipeline.explore.inputs"),
     shell:
         "python -m pipeline.explore.inputs {params.files} --settings {params.settings:q} --log {log}"
@@ -93,8 +93,8 @@ rule explore_inputs_figures:
         train_index="tables/data/index_train.csv",
         val_index="tables/data/index_val.csv",
     output:
-        normalisation=shown("figures/explore/normalisation.pdf"),
-        augmentation=shown("figures/explore/augmentation.pdf"),
+        normalisation=published("figures/explore/normalisation.pdf"),
+        augmentation=published("figures/explore/augmentation.pdf"),
     log:
         "results/logs/explore_inputs_figures.log",
     benchmark:
@@ -117,14 +117,14 @@ rule explore_findings:
         uniformity="tables/explore/uniformity.csv",
         shortcuts="tables/explore/shortcuts.csv",
     output:
-        findings=shown("tables/explore/findings.csv"),
+        findings=published("tables/explore/findings.csv"),
     log:
         "results/logs/explore_findings.log",
     benchmark:
         "results/benchmarks/explore_findings.tsv"
     params:
         files=files,
-        settings=chosen("dataset.image_size"),
+        settings=keys("dataset.image_size"),
         code=code_of("pipeline.explore.findings"),
     shell:
         "python -m pipeline.explore.findings {params.files} --settings {params.settings:q} --log {log}"

@@ -17,7 +17,7 @@ rule fetch:
     priority: 100
     params:
         files=files,
-        settings=chosen("transfer.backbone"),
+        settings=keys("transfer.backbone"),
         download="results/features/download",
     # Without `code`: its hash says that the download is right, and no edit should need the internet again.
     shell:
@@ -41,7 +41,7 @@ rule backbone:
         files=files,
         weights=lambda wildcards, input: user_files.weights_path(config, ROOT, IMAGENET),
         content=lambda wildcards: user_files.weights_digest(config, ROOT),
-        settings=chosen("seed", "compute.threads", "dataset.image_size", "transfer.backbone", "transfer.output_layer"),
+        settings=keys("seed", "compute.threads", "dataset.image_size", "transfer.backbone", "transfer.output_layer"),
         code=code_of("pipeline.features", BACKBONE),
     shell:
         "python -m pipeline.features backbone {params.files} --weights {params.weights:q} "
@@ -67,7 +67,7 @@ rule features:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "augmentation", "transfer.views", "compute"),
+        settings=keys("seed", "augmentation", "transfer.views", "compute"),
         code=code_of("pipeline.features", BACKBONE),
     shell:
         "python -m pipeline.features features {params.files} --split {wildcards.split} --settings {params.settings:q} "

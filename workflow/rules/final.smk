@@ -9,7 +9,7 @@ FINAL = {
     },
     "transfer": {
         "model": "results/finetune/transfer.keras",
-        "train_only": "results/finetune/transfer_heldout.keras",
+        "train_only": "results/finetune/transfer_train_only.keras",
         "predictions": "tables/finetune/val_predictions.csv",
         "summary": "tables/finetune/model.csv",
     },
@@ -30,8 +30,8 @@ rule final:
     output:
         model=digested("results/final/{model}.keras"),
         train_only=digested("results/final/{model}_train_only.keras"),
-        predictions=shown("tables/final/{model}_val_predictions.csv"),
-        summary=shown("tables/final/{model}_model.csv"),
+        predictions=published("tables/final/{model}_val_predictions.csv"),
+        summary=published("tables/final/{model}_model.csv"),
     log:
         "results/logs/final_{model}.log",
     shell:

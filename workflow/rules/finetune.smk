@@ -27,9 +27,9 @@ rule finetune:
         summary="tables/train/transfer_model.csv",
     output:
         model=digested("results/finetune/transfer.keras"),
-        attempts=shown("tables/finetune/attempts.csv"),
-        history=shown("tables/finetune/history.csv"),
-        summary=shown("tables/finetune/model.csv"),
+        attempts=published("tables/finetune/attempts.csv"),
+        history=published("tables/finetune/history.csv"),
+        summary=published("tables/finetune/model.csv"),
         cost="results/finetune/final_cost.csv",
     log:
         "results/logs/finetune.log",
@@ -39,7 +39,7 @@ rule finetune:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
+        settings=keys(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
         backups="results/backups/finetune/final",
         code=code_of("pipeline.finetune.runs"),
     shell:
@@ -48,7 +48,7 @@ rule finetune:
 
 
 rule finetune_ahead:
-    """What `finetune_heldout` trains if the first attempt is kept, side by side with that attempt."""
+    """What `finetune_train_only` trains if the first attempt is kept, side by side with that attempt."""
     input:
         model=tracked(FINETUNE_HEAD),
         train=with_index("results/data/train.npy", "train"),
@@ -66,7 +66,7 @@ rule finetune_ahead:
     params:
         files=files,
         # The seeds, which are not read here, too: a backup is taken up where all settings are the same.
-        settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
+        settings=keys(*FINETUNE_SETTINGS, "training.selection_seeds"),
         backup="results/backups/finetune/ahead.npz",
         code=code_of("pipeline.finetune.runs"),
     shell:
@@ -74,8 +74,8 @@ rule finetune_ahead:
         "--log {log}"
 
 
-rule finetune_heldout:
-    """The schedule of `finetune` on train alone, from a held-out model, scored on val."""
+rule finetune_train_only:
+    """The schedule of `finetune` on train alone, from a train-only model, scored on val."""
     input:
         model=tracked(FINETUNE_HEAD),
         train=with_index("results/data/train.npy", "train"),
@@ -85,41 +85,41 @@ rule finetune_heldout:
         # All that it depends on is an input or parameter here as well, or comes with the attempts.
         finished=ancient("results/finetune/ahead.npz"),
     output:
-        model=digested("results/finetune/transfer_heldout.keras"),
-        history=shown("tables/finetune/heldout_history.csv"),
-        predictions=shown("tables/finetune/val_predictions.csv"),
-        cost="results/finetune/heldout_cost.csv",
+        model=digested("results/finetune/transfer_train_only.keras"),
+        history=published("tables/finetune/train_only_history.csv"),
+        predictions=published("tables/finetune/val_predictions.csv"),
+        cost="results/finetune/train_only_cost.csv",
     log:
-        "results/logs/finetune_heldout.log",
+        "results/logs/finetune_train_only.log",
     benchmark:
-        "results/benchmarks/finetune_heldout.tsv"
+        "results/benchmarks/finetune_train_only.tsv"
     priority: 3
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen(*FINETUNE_SETTINGS, "training.selection_seeds"),
-        backup="results/backups/finetune/heldout.npz",
+        settings=keys(*FINETUNE_SETTINGS, "training.selection_seeds"),
+        backup="results/backups/finetune/train_only.npz",
         code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune.runs heldout {params.files} --settings {params.settings:q} --backup {params.backup} "
+        "python -m pipeline.finetune.runs train_only {params.files} --settings {params.settings:q} --backup {params.backup} "
         "--log {log}"
 
 
 rule finetune_gain:
-    """Val AUC of a held-out head before and after fine-tuning, paired by image."""
+    """Val AUC of a train-only head before and after fine-tuning, paired by image."""
     input:
         head="tables/train/transfer_val_predictions.csv",
         finetuned="tables/finetune/val_predictions.csv",
         attempts="tables/finetune/attempts.csv",
     output:
-        table=shown("tables/finetune/heldout.csv"),
+        table=published("tables/finetune/gain.csv"),
     log:
         "results/logs/finetune_gain.log",
     benchmark:
         "results/benchmarks/finetune_gain.tsv"
     params:
         files=files,
-        settings=chosen("seed"),
+        settings=keys("seed"),
         code=code_of("pipeline.finetune.gain"),
     shell:
         "python -m pipeline.finetune.gain {params.files} --settings {params.settings:q} --log {log}"
@@ -129,18 +129,18 @@ rule finetune_compare:
     """Both models side by side: size, epochs to given val AUCs, seconds."""
     input:
         summaries=expand("tables/train/{model}_model.csv", model=MODELS),
-        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        train_only=expand("tables/train/{model}_train_only_history.csv", model=MODELS),
         costs=[
             *expand("results/features/{split}_cost.csv", split=["train", "val"]),
             *expand("tables/tune/{model}_cost.csv", model=MODELS),
             *expand("results/tune/{model}_candidate{candidate}_cost.csv", model=MODELS, candidate=TUNE_CANDIDATES),
             *expand("results/train/{model}_cost.csv", model=MODELS),
-            *expand("results/finetune/{run}_cost.csv", run=["final", "heldout"]),
+            *expand("results/finetune/{run}_cost.csv", run=["final", "train_only"]),
         ],
     output:
-        table=shown("tables/finetune/compare.csv"),
-        epochs=shown("tables/finetune/compare_epochs.csv"),
-        cost=shown("tables/finetune/compare_cost.csv"),
+        table=published("tables/finetune/compare.csv"),
+        epochs=published("tables/finetune/compare_epochs.csv"),
+        cost=published("tables/finetune/compare_cost.csv"),
     log:
         "results/logs/finetune_compare.log",
     benchmark:
@@ -158,16 +158,16 @@ rule finetune_findings:
         tune_transfer_best="tables/tune/transfer_best.csv",
         train_final=expand("tables/train/{model}_final.csv", model=MODELS),
         train_gap=expand("tables/train/{model}_gap.csv", model=MODELS),
-        train_baseline_heldout="tables/train/baseline_heldout.csv",
+        train_baseline_train_only="tables/train/baseline_train_only.csv",
         attempts="tables/finetune/attempts.csv",
         history="tables/finetune/history.csv",
-        heldout="tables/finetune/heldout.csv",
-        heldout_history="tables/finetune/heldout_history.csv",
+        gain="tables/finetune/gain.csv",
+        train_only_history="tables/finetune/train_only_history.csv",
         compare="tables/finetune/compare.csv",
         compare_epochs="tables/finetune/compare_epochs.csv",
         compare_cost="tables/finetune/compare_cost.csv",
     output:
-        findings=shown("tables/finetune/findings.csv"),
+        findings=published("tables/finetune/findings.csv"),
     log:
         "results/logs/finetune_findings.log",
     benchmark:
@@ -183,9 +183,9 @@ rule finetune_figures:
     """The scores before fine-tuning and at the end of each epoch."""
     input:
         attempts="tables/finetune/history.csv",
-        heldout="tables/finetune/heldout_history.csv",
+        train_only="tables/finetune/train_only_history.csv",
     output:
-        figure=shown("figures/finetune/finetune.pdf"),
+        figure=published("figures/finetune/finetune.pdf"),
     log:
         "results/logs/finetune_figures.log",
     benchmark:
@@ -201,11 +201,11 @@ rule finetune_compare_figures:
     """Training curves of both models on one scale; seconds by part."""
     input:
         finals=expand("tables/train/{model}_final.csv", model=MODELS),
-        heldout=expand("tables/train/{model}_heldout_history.csv", model=MODELS),
+        train_only=expand("tables/train/{model}_train_only_history.csv", model=MODELS),
         cost="tables/finetune/compare_cost.csv",
     output:
-        curves=shown("figures/finetune/compare.pdf"),
-        cost=shown("figures/finetune/compare_cost.pdf"),
+        curves=published("figures/finetune/compare.pdf"),
+        cost=published("figures/finetune/compare_cost.pdf"),
     log:
         "results/logs/finetune_compare_figures.log",
     benchmark:

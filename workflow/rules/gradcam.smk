@@ -18,12 +18,12 @@ rule gradcam:
         metrics="tables/evaluate/test_metrics.csv",
         thresholds="tables/evaluate/thresholds.csv",
     output:
-        heat=shown("tables/gradcam/heat.csv"),
-        groups=shown("tables/gradcam/groups.csv"),
-        regions=shown("tables/gradcam/regions.csv"),
-        differences=shown("tables/gradcam/differences.csv"),
-        classes=shown("tables/gradcam/classes.csv"),
-        samples=shown("tables/gradcam/samples.csv"),
+        heat=published("tables/gradcam/heat.csv"),
+        groups=published("tables/gradcam/groups.csv"),
+        regions=published("tables/gradcam/regions.csv"),
+        differences=published("tables/gradcam/differences.csv"),
+        classes=published("tables/gradcam/classes.csv"),
+        samples=published("tables/gradcam/samples.csv"),
         maps="results/gradcam/maps.npz",
         means="results/gradcam/means.npz",
     log:
@@ -33,7 +33,7 @@ rule gradcam:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "compute", "gradcam.samples", "gradcam.layer"),
+        settings=keys("seed", "compute", "gradcam.samples", "gradcam.layer"),
         code=code_of("pipeline.gradcam.maps"),
     shell:
         "python -m pipeline.gradcam.maps {params.files} --settings {params.settings:q} --log {log}"
@@ -56,7 +56,7 @@ rule gradcam_overlays:
         files=files,
         archive=dataset_path,
         content=dataset_digest,
-        settings=chosen("compute.threads"),
+        settings=keys("compute.threads"),
         code=code_of("pipeline.gradcam.overlays"),
     shell:
         "python -m pipeline.gradcam.overlays {params.files} --archive {params.archive:q} "
@@ -70,8 +70,8 @@ rule gradcam_trust:
         seeds=[path for file in TRUST_SEEDS for path in tracked(file)],
         val=with_index("results/data/val.npy", "val"),
     output:
-        table=shown("tables/gradcam/{model}_trust.csv"),
-        deletion=shown("tables/gradcam/{model}_deletion.csv"),
+        table=published("tables/gradcam/{model}_trust.csv"),
+        deletion=published("tables/gradcam/{model}_deletion.csv"),
     log:
         "results/logs/gradcam_trust_{model}.log",
     benchmark:
@@ -79,7 +79,7 @@ rule gradcam_trust:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "compute", "gradcam.val_images", "gradcam.layer.{model}"),
+        settings=keys("seed", "compute", "gradcam.val_images", "gradcam.layer.{model}"),
         code=code_of("pipeline.gradcam.trust"),
     shell:
         "python -m pipeline.gradcam.trust {params.files} --model {wildcards.model} "
@@ -96,7 +96,7 @@ rule gradcam_findings:
         trust=expand("tables/gradcam/{model}_trust.csv", model=MODELS),
         evaluate_test_metrics="tables/evaluate/test_metrics.csv",
     output:
-        findings=shown("tables/gradcam/findings.csv"),
+        findings=published("tables/gradcam/findings.csv"),
     log:
         "results/logs/gradcam_findings.log",
     benchmark:
@@ -117,17 +117,17 @@ rule gradcam_figures:
         overlays="results/gradcam/overlays.npz",
         means="results/gradcam/means.npz",
     output:
-        groups=shown("figures/gradcam/groups.pdf"),
-        means=shown("figures/gradcam/means.pdf"),
-        regions=shown("figures/gradcam/regions.pdf"),
-        deletion=shown("figures/gradcam/deletion.pdf"),
+        groups=published("figures/gradcam/groups.pdf"),
+        means=published("figures/gradcam/means.pdf"),
+        regions=published("figures/gradcam/regions.pdf"),
+        deletion=published("figures/gradcam/deletion.pdf"),
     log:
         "results/logs/gradcam_figures.log",
     benchmark:
         "results/benchmarks/gradcam_figures.tsv"
     params:
         files=files,
-        settings=chosen("gradcam.samples"),
+        settings=keys("gradcam.samples"),
         code=code_of("pipeline.gradcam.figures"),
     shell:
         "python -m pipeline.gradcam.figures {params.files} --settings {params.settings:q} --log {log}"

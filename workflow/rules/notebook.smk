@@ -10,13 +10,13 @@ rule notebook:
         train=tracked("results/data/train.npy"),
         val=tracked("results/data/val.npy"),
         indices=expand("tables/data/index_{split}.csv", split=["train", "val"]),
-        histories=expand("tables/train/baseline_{run}.csv", run=["initial", "heldout_history", "final"]),
+        histories=expand("tables/train/baseline_{run}.csv", run=["initial", "train_only_history", "final"]),
         trials="tables/tune/baseline.csv",
         importance="tables/tune/baseline_importance.csv",
         candidates="results/tune/baseline_candidates.csv",
         confirmed=expand("results/tune/baseline_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
         best="tables/tune/baseline_best.csv",
-        runs="tables/train/baseline_heldout.csv",
+        runs="tables/train/baseline_train_only.csv",
         val_predictions="tables/train/baseline_val_predictions.csv",
         model=tracked("results/train/baseline.keras"),
         summary="tables/train/baseline_model.csv",
@@ -34,7 +34,7 @@ rule notebook:
     threads: config["compute"]["threads"]
     params:
         cells=cells_of(NOTEBOOK),
-        settings=chosen(
+        settings=keys(
             "seed",
             "compute",
             "augmentation",

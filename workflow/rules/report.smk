@@ -31,9 +31,9 @@ WILDCARD_VALUES = {
     "candidate": TUNE_CANDIDATES,
 }
 TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["rounds"])]
-SHOWN = outputs.shown(workflow.rules, WILDCARD_VALUES)
-TABLES = [file for file in SHOWN if file.startswith("tables/")]
-FIGURES = [file for file in SHOWN if file.startswith("figures/")]
+PUBLISHED = outputs.published(workflow.rules, WILDCARD_VALUES)
+TABLES = [file for file in PUBLISHED if file.startswith("tables/")]
+FIGURES = [file for file in PUBLISHED if file.startswith("figures/")]
 CONFIG_SHA256 = settings.digest(config)
 
 
@@ -47,12 +47,12 @@ localrules:
 rule report_configuration:
     """The numbers of the configuration as a table, from which the article quotes them, and the digest of all of it."""
     output:
-        table=shown("tables/report/configuration.csv"),
+        table=published("tables/report/configuration.csv"),
     log:
         "results/logs/report_configuration.log",
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "dataset.image_size",
             "augmentation",
             "training",
@@ -74,8 +74,8 @@ rule report_cost:
         TABLES,
         FIGURES,
     output:
-        table=shown("tables/report/cost.csv"),
-        stages=shown("tables/report/cost_stages.csv"),
+        table=published("tables/report/cost.csv"),
+        stages=published("tables/report/cost_stages.csv"),
     log:
         "results/logs/report_cost.log",
     params:
@@ -92,7 +92,7 @@ rule report_margins:
     input:
         findings=[table for table in TABLES if table.endswith("/findings.csv")],
     output:
-        margins=shown("tables/report/margins.csv"),
+        margins=published("tables/report/margins.csv"),
     log:
         "results/logs/report_margins.log",
     params:
@@ -114,16 +114,16 @@ rule report:
         figures=FIGURES,
     output:
         pdf=report("report/report.pdf", category="article"),
-        trace=shown("tables/report/trace.csv"),
-        questions=shown("tables/report/questions.csv"),
-        checks=shown("tables/report/checks.csv"),
+        trace=published("tables/report/trace.csv"),
+        questions=published("tables/report/questions.csv"),
+        checks=published("tables/report/checks.csv"),
     log:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
     params:
         files=files,
-        settings=chosen(
+        settings=keys(
             "demo",
             "dataset.draw",
             "dataset.external",

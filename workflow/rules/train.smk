@@ -21,7 +21,7 @@ rule train_initial:
         # The transfer model starts from what the search has found for the baseline.
         start=lambda wildcards: "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else [],
     output:
-        history=shown("tables/train/{model}_initial.csv"),
+        history=published("tables/train/{model}_initial.csv"),
     log:
         "results/logs/train_initial_{model}.log",
     benchmark:
@@ -30,7 +30,7 @@ rule train_initial:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
+        settings=keys("seed", "compute", "training.epochs", "augmentation", "{model}.hyperparameters"),
         backup="results/backups/train/{model}_initial.npz",
         code=code_of_model("pipeline.train.runs"),
     shell:
@@ -38,7 +38,7 @@ rule train_initial:
         "--backup {params.backup} --log {log}"
 
 
-rule train_heldout:
+rule train_only:
     """The train-only models: the selected configuration on train alone, once a selection seed; predictions of val."""
     input:
         val=examples("val"),
@@ -49,21 +49,21 @@ rule train_heldout:
         backbone=lambda wildcards: tracked(FROZEN) if wildcards.model == "transfer" else [],
     output:
         models=digested(TRAIN_ONLY),
-        runs=shown("tables/train/{model}_heldout.csv"),
-        history=shown("tables/train/{model}_heldout_history.csv"),
-        predictions=shown("tables/train/{model}_val_predictions.csv"),
+        runs=published("tables/train/{model}_train_only.csv"),
+        history=published("tables/train/{model}_train_only_history.csv"),
+        predictions=published("tables/train/{model}_val_predictions.csv"),
     log:
-        "results/logs/train_heldout_{model}.log",
+        "results/logs/train_only_{model}.log",
     benchmark:
-        "results/benchmarks/train_heldout_{model}.tsv"
+        "results/benchmarks/train_only_{model}.tsv"
     priority: 2
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("compute", "training.selection_seeds"),
+        settings=keys("compute", "training.selection_seeds"),
         code=code_of_model("pipeline.train.runs"),
     shell:
-        "python -m pipeline.train.runs heldout --model {wildcards.model} {params.files} --settings {params.settings:q} "
+        "python -m pipeline.train.runs train_only --model {wildcards.model} {params.files} --settings {params.settings:q} "
         "--log {log}"
 
 
@@ -73,13 +73,13 @@ rule train_final:
         train=examples("train"),
         val=examples("val"),
         best="tables/tune/{model}_best.csv",
-        runs="tables/train/{model}_heldout.csv",
+        runs="tables/train/{model}_train_only.csv",
         backbone=lambda wildcards: tracked(FROZEN) if wildcards.model == "transfer" else [],
     output:
         model=digested("results/train/{model}.keras"),
-        history=shown("tables/train/{model}_final.csv"),
-        summary=shown("tables/train/{model}_model.csv"),
-        layers=shown("tables/train/{model}_layers.csv"),
+        history=published("tables/train/{model}_final.csv"),
+        summary=published("tables/train/{model}_model.csv"),
+        layers=published("tables/train/{model}_layers.csv"),
         cost="results/train/{model}_cost.csv",
     log:
         "results/logs/train_final_{model}.log",
@@ -89,7 +89,7 @@ rule train_final:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=chosen("seed", "compute", "augmentation"),
+        settings=keys("seed", "compute", "augmentation"),
         backup="results/backups/train/{model}_final.npz",
         code=code_of_model("pipeline.train.runs"),
     shell:
@@ -101,10 +101,10 @@ rule train_curves:
     """Smoothness of the initial run's curves, and the gap between train and val."""
     input:
         initial="tables/train/{model}_initial.csv",
-        heldout="tables/train/{model}_heldout_history.csv",
+        train_only="tables/train/{model}_train_only_history.csv",
     output:
-        smoothness=shown("tables/train/{model}_smoothness.csv"),
-        gap=shown("tables/train/{model}_gap.csv"),
+        smoothness=published("tables/train/{model}_smoothness.csv"),
+        gap=published("tables/train/{model}_gap.csv"),
     log:
         "results/logs/train_curves_{model}.log",
     benchmark:
@@ -122,20 +122,20 @@ rule train_findings:
         initial=expand("tables/train/{model}_initial.csv", model=MODELS),
         smoothness=expand("tables/train/{model}_smoothness.csv", model=MODELS),
         gap=expand("tables/train/{model}_gap.csv", model=MODELS),
-        heldout=expand("tables/train/{model}_heldout.csv", model=MODELS),
+        train_only=expand("tables/train/{model}_train_only.csv", model=MODELS),
         final=expand("tables/train/{model}_final.csv", model=MODELS),
         model=expand("tables/train/{model}_model.csv", model=MODELS),
     output:
-        findings=shown("tables/train/findings.csv"),
-        runs=shown("tables/train/runs.csv"),
-        jumps=shown("tables/train/jumps.csv"),
+        findings=published("tables/train/findings.csv"),
+        runs=published("tables/train/runs.csv"),
+        jumps=published("tables/train/jumps.csv"),
     log:
         "results/logs/train_findings.log",
     benchmark:
         "results/benchmarks/train_findings.tsv"
     params:
         files=files,
-        settings=chosen("training.epochs", "training.patience"),
+        settings=keys("training.epochs", "training.patience"),
         code=code_of("pipeline.train.findings"),
     shell:
         "python -m pipeline.train.findings {params.files} --settings {params.settings:q} --log {log}"
@@ -146,7 +146,7 @@ rule train_figures:
     input:
         history="tables/train/{model}_{run}.csv",
     output:
-        figure=shown("figures/train/{model}_{run}.pdf"),
+        figure=published("figures/train/{model}_{run}.pdf"),
     log:
         "results/logs/train_figures_{model}_{run}.log",
     benchmark:

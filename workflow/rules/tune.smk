@@ -16,7 +16,7 @@ rule tune_propose:
     input:
         results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, int(wildcards.round) - 1)],
     output:
-        proposals=shown("tables/tune/{model}_round{round}.csv"),
+        proposals=published("tables/tune/{model}_round{round}.csv"),
     log:
         "results/logs/tune_propose_{model}_{round}.log",
     benchmark:
@@ -26,7 +26,7 @@ rule tune_propose:
     priority: 2
     params:
         files=files,
-        settings=chosen("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search propose --model {wildcards.model} --round {wildcards.round} {params.files} "
@@ -53,7 +53,7 @@ rule tune_trials:
     params:
         files=files,
         backups="results/backups/tune/{model}_{round}_{first}-{last}",
-        settings=chosen("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
+        settings=keys("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune.trials"),
     shell:
         "python -m pipeline.tune.trials trials --model {wildcards.model} --first {wildcards.first} --last {wildcards.last} "
@@ -66,9 +66,9 @@ rule tune:
         results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
         costs=lambda wildcards: [f"{job}_cost.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
     output:
-        table=shown("tables/tune/{model}.csv"),
-        cost=shown("tables/tune/{model}_cost.csv"),
-        importance=shown("tables/tune/{model}_importance.csv"),
+        table=published("tables/tune/{model}.csv"),
+        cost=published("tables/tune/{model}_cost.csv"),
+        importance=published("tables/tune/{model}_importance.csv"),
         candidates="results/tune/{model}_candidates.csv",
     log:
         "results/logs/tune_{model}.log",
@@ -77,7 +77,7 @@ rule tune:
     priority: 2
     params:
         files=files,
-        settings=chosen("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("seed", "tune.candidates", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search gather --model {wildcards.model} {params.files} --settings {params.settings:q} "
@@ -106,7 +106,7 @@ rule tune_confirm:
     params:
         files=files,
         backups="results/backups/tune/{model}_candidate{candidate}",
-        settings=chosen("seed", "compute", "training", "augmentation"),
+        settings=keys("seed", "compute", "training", "augmentation"),
         code=code_of_model("pipeline.tune.trials"),
     shell:
         "python -m pipeline.tune.trials confirm --model {wildcards.model} --candidate {wildcards.candidate} {params.files} "
@@ -120,9 +120,9 @@ rule tune_select:
         candidates="results/tune/{model}_candidates.csv",
         confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
     output:
-        selection=shown("tables/tune/{model}_selection.csv"),
-        best=shown("tables/tune/{model}_best.csv"),
-        ranges=shown("tables/tune/{model}_ranges.csv"),
+        selection=published("tables/tune/{model}_selection.csv"),
+        best=published("tables/tune/{model}_best.csv"),
+        ranges=published("tables/tune/{model}_ranges.csv"),
     log:
         "results/logs/tune_select_{model}.log",
     benchmark:
@@ -130,7 +130,7 @@ rule tune_select:
     priority: 2
     params:
         files=files,
-        settings=chosen("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search select --model {wildcards.model} {params.files} --settings {params.settings:q} "
@@ -147,15 +147,15 @@ rule tune_findings:
         selection=expand("tables/tune/{model}_selection.csv", model=MODELS),
         best=expand("tables/tune/{model}_best.csv", model=MODELS),
     output:
-        findings=shown("tables/tune/findings.csv"),
-        hyperparameters=shown("tables/tune/hyperparameters.csv"),
+        findings=published("tables/tune/findings.csv"),
+        hyperparameters=published("tables/tune/hyperparameters.csv"),
     log:
         "results/logs/tune_findings.log",
     benchmark:
         "results/benchmarks/tune_findings.tsv"
     params:
         files=files,
-        settings=chosen("baseline.hyperparameters", "transfer.hyperparameters"),
+        settings=keys("baseline.hyperparameters", "transfer.hyperparameters"),
         code=code_of("pipeline.tune.findings"),
     shell:
         "python -m pipeline.tune.findings {params.files} --settings {params.settings:q} --log {log}"
@@ -169,9 +169,9 @@ rule tune_figures:
         ranges="tables/tune/{model}_ranges.csv",
         importance="tables/tune/{model}_importance.csv",
     output:
-        axes=shown("figures/tune/{model}.pdf"),
-        progress=shown("figures/tune/{model}_progress.pdf"),
-        importance=shown("figures/tune/{model}_importance.pdf"),
+        axes=published("figures/tune/{model}.pdf"),
+        progress=published("figures/tune/{model}_progress.pdf"),
+        importance=published("figures/tune/{model}_importance.pdf"),
     log:
         "results/logs/tune_figures_{model}.log",
     benchmark:
