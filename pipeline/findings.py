@@ -108,8 +108,8 @@ class Finding:
     def of_interval(self, row, ends=INTERVAL, *, limit=0, above, below, neither, missing=None, subject=""):
         """By the interval in the columns `ends`: `above` if all of it is above the limit, `below` if all is below.
 
-        Where two of the three values are equal, the end that distinguishes them decides alone. Without an interval it
-        is `missing`, if not given `neither`.
+        Where two of the three values are equal, only the end that distinguishes them decides. Without an interval it is
+        `missing`, if not given `neither`. More than six parameters: each value is one.
         """
         low, high = (row[column] for column in ends)
         limit, cells = _limit(limit)
@@ -122,7 +122,10 @@ class Finding:
         return self.is_(value, cells=cells, limit=limit, margin=margin, subject=subject)
 
     def of_number(self, row, column, *, limit, above, below, equal, missing=None, subject=""):
-        """By the number in `column`, which lies above or below the limit or is equal to it; without one, `missing`."""
+        """By the number in `column`, which lies above or below the limit or is equal to it; without one, `missing`.
+
+        More than six parameters: each value is one.
+        """
         number = row[column]
         limit, cells = _limit(limit)
         cells = [(row, column), *cells]

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.ticker import NullLocator
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure
+from pipeline.plots.style import COLUMN, FROZEN, MODEL_COLOURS, figure
 
 
 def draw(runs: pd.DataFrame, table: pd.DataFrame):
@@ -12,7 +12,7 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame):
     drawing, axis = figure(COLUMN, 1.9)
     for model, line in table.groupby("model"):
         colour = MODEL_COLOURS[model]
-        axis.plot(line["images"], line["val_auc"], color=colour, label=FROZEN_NAMES[model])
+        axis.plot(line["images"], line["val_auc"], color=colour, label=FROZEN[model])
         of_model = runs[runs["model"] == model]
         axis.plot(of_model["images"], of_model["val_auc"], "o", ms=3, mec="black", mew=0.3, color=colour, alpha=0.8)
     images = table["images"].unique()

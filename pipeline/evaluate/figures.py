@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from pipeline import names
 from pipeline.command import run
-from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, show_image
+from pipeline.plots.style import COLOURS, COLUMN, MODEL_COLOURS, PAGE, figure, show_image
 from pipeline.vocabulary import LABELS, MODELS
 
 SAMPLES = 6  # columns of their figure: fewer samples are drawn no larger
@@ -51,7 +52,7 @@ def draw_confusion(table):
         axis.set_xticks(range(2), LABELS)
         axis.set_yticks(range(2), LABELS)
         axis.set_xlabel("predicted")
-        axis.set_title(MODEL_NAMES[model])
+        axis.set_title(names.MODELS[model])
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)
     axes[0].set_ylabel("label")
@@ -89,7 +90,7 @@ def draw_curves(table, test_metrics):
     axes[1].axhline(values[MODELS[0], "prevalence"], color="grey", linewidth=0.6, linestyle=":")
     axes[1].set(xlabel="sensitivity", ylabel="positive predictive value")
     axes[1].legend(title="average precision", loc="lower left", bbox_to_anchor=(0, 0.25))
-    handles = [Line2D([], [], color=MODEL_COLOURS[model], label=MODEL_NAMES[model]) for model in MODELS]
+    handles = [Line2D([], [], color=MODEL_COLOURS[model], label=names.MODELS[model]) for model in MODELS]
     operating = {"marker": "o", "ms": 3.5, "linestyle": "", "color": "white", "markeredgecolor": "black"}
     handles.append(Line2D([], [], **operating, markeredgewidth=0.5, label="operating point"))
     drawing.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.2)
@@ -114,7 +115,7 @@ def draw_reliability(table):
         axis.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axis.set_box_aspect(1)
         axis.set_xlabel("mean probability")
-        axis.set_title(MODEL_NAMES[model])
+        axis.set_title(names.MODELS[model])
         axis.legend(loc="lower right")
     axes[0].set_ylabel("share of covid")
     return drawing
@@ -131,10 +132,10 @@ def draw_scores(predictions, thresholds):
             axis.hist(values, bins, histtype="stepfilled", alpha=0.55, color=COLOURS[label], label=label)
         axis.axvline(thresholds[model], color="black", linewidth=0.8, linestyle="--", label="threshold")
         axis.set_xlabel("logit")
-        axis.set_title(MODEL_NAMES[model])
+        axis.set_title(names.MODELS[model])
     axes[0].set_ylabel("images")
-    handles, names = axes[0].get_legend_handles_labels()
-    drawing.legend(handles, names, loc="outside upper center", ncols=3)
+    handles, labels = axes[0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside upper center", ncols=3)
     return drawing
 
 

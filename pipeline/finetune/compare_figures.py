@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, FROZEN_NAMES, MODEL_COLOURS, figure
+from pipeline.plots.style import COLUMN, FROZEN, MODEL_COLOURS, figure
 from pipeline.vocabulary import MODELS
 
 SHADES = ("0.85", "0.65", "0.45", "0.25", "0")
@@ -24,7 +24,7 @@ def draw_curves(finals, train_only):
     """Upper panels: what is fitted, in the final runs; lower ones: val, in the train-only runs, a line a seed."""
     drawing, axes = figure(COLUMN, 2.7, 2, 2, sharex=True)
     for model in MODELS:
-        style = {"color": MODEL_COLOURS[model], "label": FROZEN_NAMES[model]}
+        style = {"color": MODEL_COLOURS[model], "label": FROZEN[model]}
         for column, (metric, label) in enumerate(METRICS.items()):
             axes[0, column].plot(finals[model]["epoch"], finals[model][f"train_{metric}"], **style)
             for _, run_ in train_only[model].groupby("seed"):
@@ -48,7 +48,7 @@ def draw_cost(table):
             minutes = table.loc[(table["model"] == model) & (table["part"] == part), "seconds"].sum() / 60
             axis.barh(height, minutes, left=start, color=SHADES[place], label=part if height == 0 else None)
             start += minutes
-    axis.set_yticks(range(len(MODELS)), [FROZEN_NAMES[model].split(",")[0] for model in MODELS])
+    axis.set_yticks(range(len(MODELS)), [FROZEN[model].split(",")[0] for model in MODELS])
     axis.invert_yaxis()
     axis.set_xlabel("training time (minutes)")
     drawing.legend(loc="outside upper right", ncols=len(parts), columnspacing=0.8, handlelength=1, handletextpad=0.3)

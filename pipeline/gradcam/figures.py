@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 
+from pipeline import names
 from pipeline.command import run
-from pipeline.plots.style import COLUMN, MODEL_COLOURS, MODEL_NAMES, PAGE, figure, show_image
+from pipeline.plots.style import COLUMN, MODEL_COLOURS, PAGE, figure, show_image
 from pipeline.vocabulary import MODELS
 
 # In the order of pipeline.gradcam.maps, by the predicted class; right predictions dark, wrong ones light.
@@ -96,7 +97,7 @@ def draw_deletion(tables):
             axis.fill_between(rows["deleted"], rows["ci_low"], rows["ci_high"], color=colour, alpha=0.25, linewidth=0)
             axis.plot(rows["deleted"], rows["probability"], style, color=colour, label=f"{order} first")
         axis.set(xlabel="share of pixels blanked", ylim=(0, 1.02), xticks=[0, 0.5, 1])
-        axis.set_title(MODEL_NAMES[model])
+        axis.set_title(names.MODELS[model])
         axis.legend(loc="best")
     axes[0].set_ylabel("probability of the predicted class")
     return drawing

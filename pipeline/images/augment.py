@@ -58,7 +58,7 @@ def unaugmented(images):
 # XLA makes one loop of it all, in a quarter of the time that ImageProjectiveTransformV3 alone takes.
 @tf.function(jit_compile=True)
 def _alter(images, angle, right, down, zoom, contrast, brightness):
-    """Images moved, their contrast multiplied and `brightness` added; every argument but the first: (batch,)."""
+    """Images moved, their contrast multiplied and `brightness` added. A parameter per change, each (batch,)."""
     images = _move(images, angle, right, down, zoom)
     contrast, brightness = contrast[:, None, None, None], brightness[:, None, None, None]
     mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)

@@ -1,23 +1,19 @@
 """How all figures look: drawn at their printed size, in the article's font, in colours that colour-blind readers tell
 apart (Okabe & Ito)."""
 
-from pathlib import Path
-
 import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("pdf")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from pipeline.names import MODELS
 
 COLUMN = 3.4  # inches, a column of the article
 PAGE = 7.0  # inches, both columns
 
 COLOURS = {"normal": "#0072B2", "covid": "#D55E00", "train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
 MODEL_COLOURS = {"baseline": "#E69F00", "transfer": "#56B4E9"}
-MODEL_NAMES = {"baseline": "baseline CNN", "transfer": "transfer model"}
-FROZEN_NAMES = MODEL_NAMES | {"transfer": "transfer model, frozen"}  # before fine-tuning
+FROZEN = MODELS | {"transfer": f"{MODELS['transfer']}, frozen"}  # before fine-tuning
 
-plt.rcParams.update(
+matplotlib.rcParams.update(
     {
         "font.family": "serif",
         "font.serif": ["STIXGeneral"],
@@ -45,13 +41,6 @@ def figure(width, height, rows=1, columns=1, **options):
     """A figure of `width` x `height` inches, and its axes."""
     drawing = Figure(figsize=(width, height))
     return drawing, drawing.subplots(rows, columns, **options)
-
-
-def save(drawing, file):
-    """Write a PDF without a date, so that equal tables give equal bytes."""
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    drawing.savefig(file, dpi=300, metadata={"CreationDate": None})
-    plt.close(drawing)
 
 
 def show_image(axis, image, title, colour="black"):

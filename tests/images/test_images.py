@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from pipeline.images import cache, inputs
+from pipeline.images import inputs
 from pipeline.images.augment import _move, augment, transform
 from pipeline.images.normalise import normalisation
 from pipeline.models import runtime
@@ -268,21 +268,3 @@ def test_normalisation(strategy, mean, deviation):
     layer = normalisation(strategy, TRAIN)
     normalised = layer(tf.constant(other[..., None], tf.float32)).numpy()[..., 0]
     assert np.abs(normalised - (other - mean) / deviation).max() < 1e-4
-
-
-def test_cache_and_its_digest(tmp_path):
-    def written(name, values):
-        array = cache.create(tmp_path / "new" / name, values.shape, values.dtype)
-        array[:] = values
-        array.flush()
-        cache.seal(tmp_path / "new" / name)
-        return (tmp_path / "new" / f"{name}.sha256").read_text()
-
-    values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    digest = written("a.npy", values)
-    assert digest.strip() == hashlib.sha256((tmp_path / "new/a.npy").read_bytes()).hexdigest()
-    assert digest == written("b.npy", values) != written("c.npy", values + 1)
-    array = cache.read(tmp_path / "new/a.npy")
-    assert np.array_equal(array, values) and array.dtype == np.uint8
-    with pytest.raises(ValueError, match="read-only"):
-        array[0] = 0
