@@ -154,7 +154,8 @@ def made_up():
             {"key": key, "value": value}
             for key, value in configuration.numbers(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
         ]
-        + [{"key": "sha256", "value": "23" * 32}],
+        + [{"key": "sha256", "value": "2f" * 32}],
+        "report/cost": [{"stage": "tune", "rule": "tune_trials", "jobs": 40, "seconds": 1234.56}],
         "report/cost_stages": [
             {"stage": stage, "jobs": jobs, "seconds": 1234.56, "cpu_seconds": 1112.3, "longest": 345.6,
              "memory": 1213.1}

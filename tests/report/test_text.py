@@ -496,7 +496,7 @@ def test_earlier_looks_at_the_test_set_are_printed_beside_the_ledger(untyped):
 
 def test_the_provenance_names_configuration_seeds_and_images(untyped):
     source = untyped.source()
-    assert r"Configuration: \texttt{232323232323}. Seed: 7; of the selection: 1, 2." in source
+    assert r"Configuration: \texttt{2f2f2f2f2f2f}. Seed: 7; of the selection: 1, 2." in source
     assert r"val \texttt{a1a1a1a1a1a1}, test \texttt{a1a1a1a1a1a1}." in source
 
 
