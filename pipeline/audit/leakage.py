@@ -22,7 +22,7 @@ UNKNOWN = "cannot be known from this data"
 def answer(index: pd.DataFrame, duplicates: pd.DataFrame, ledger: pd.DataFrame, controls: pd.DataFrame):
     """Answer each type of leakage, with how the answer is known and on what it stands."""
     rows = [
-        {"code": "L1.1", "type": "no test set", **test_looks(index, ledger)},
+        {"code": "L1.1", "type": "no test set", **test_evaluations(index, ledger)},
         {
             "code": "L1.2",
             "type": "pre-processing on train and test",
@@ -66,7 +66,7 @@ def answer(index: pd.DataFrame, duplicates: pd.DataFrame, ledger: pd.DataFrame, 
     return {"table": pd.DataFrame(rows)}
 
 
-def test_looks(images, ledger):
+def test_evaluations(images, ledger):
     """Whether there is a test split that each final model predicts once."""
     count, looks = int((images["split"] == "test").sum()), ledger["model"].value_counts().to_dict()
     once = looks == dict.fromkeys(MODELS, 1)

@@ -119,7 +119,7 @@ def heat_shares(heat, masks):
 
 
 def choose(table, threshold, samples):
-    """Up to `samples` images of each group: half of them farthest from the operating threshold, the others nearest."""
+    """Up to `samples` images of each group: half of them farthest from the decision threshold, the others nearest."""
     ordered = table.loc[(table["logit"] - threshold).abs().sort_values(ascending=False, kind="stable").index]
     parts = []
     for group in GROUPS:
