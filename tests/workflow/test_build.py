@@ -140,14 +140,15 @@ def test_the_diagram_of_the_readme_is_the_graph_of_the_rules(built):
     diagram = re.search(r"```mermaid\n(.*?)```", (built.checkout / "README.md").read_text(), flags=re.DOTALL)[1]
     for before, after in re.findall(r"^ +(\w+) --> (.+)$", diagram, flags=re.MULTILINE):
         drawn |= {(before, rule) for rule in after.split(" & ")}
-    # Figures, the notebook, settings, costs and the check of the data are left out of it, and what follows from other
-    # arrows.
+    # Figures, findings, the notebook, settings, costs and the check of the data are left out of it, and what follows
+    # from other arrows.
     shown = {rule for edge in drawn for rule in edge}
-    assert {rule for rule in set(rules.values()) - shown if not rule.endswith("_figures")} == {
+    assert {rule for rule in set(rules.values()) - shown if not rule.endswith(("_figures", "_findings"))} == {
         "data_check",
         "notebook",
         "report_configuration",
         "report_cost",
+        "report_margins",
     }
     assert {edge for edge in leads_to(edges) if set(edge) <= shown} == leads_to(drawn)
 
