@@ -163,9 +163,9 @@ def made_up():
         ],
         "finetune/attempts": [
             {"attempt": 1, "learning_rate": 3e-5, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.31, "result": "dropped"},
+             "refitted_loss_after": 0.31, "decision": "dropped"},
             {"attempt": 2, "learning_rate": 6e-6, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.07, "result": "kept"},
+             "refitted_loss_after": 0.07, "decision": "kept"},
         ],
         "finetune/history": [
             {"attempt": attempt, "epoch": epoch, "train_refitted_loss": loss}
@@ -174,7 +174,7 @@ def made_up():
         ],
         "finetune/gain": [
             {"val_auc_head": 0.978, "val_auc_finetuned": 0.986, "val_loss_head": 0.16, "val_loss_finetuned": 0.13,
-             "result": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
+             "decision": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
         ],
         "finetune/train_only_history": [
             {"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate((0.16, 0.19, 0.13))
