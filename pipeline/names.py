@@ -16,6 +16,7 @@ METRICS = {
     "negative_predictive_value": "neg. predictive value",
     "brier": "Brier score",
 }
+# In the order of the article's tables; others follow these.
 HYPERPARAMETERS = {
     "learning_rate": "learning rate",
     "dropout": "dropout rate",
@@ -39,9 +40,6 @@ KINDS = (MODELS, SPLITS, LABELS, METRICS, HYPERPARAMETERS, NORMALISATIONS)
 
 
 def name(word):
-    """`word` of the code as the article writes it; blanks in it count as underscores.
-
-    Raises:
-        KeyError: no name is known for it.
-    """
-    return {word: name for kind in KINDS for word, name in kind.items()}[word.replace(" ", "_")]
+    """`word` of the code as the article writes it: underscores as blanks, where no other name is known."""
+    named = {word: name for kind in KINDS for word, name in kind.items()}
+    return named.get(word.replace(" ", "_"), word.replace("_", " "))

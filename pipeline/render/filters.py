@@ -83,10 +83,7 @@ def counted(value, one, many):
 
 def name(word):
     """A word of the code as the article writes it (pipeline/names.py)."""
-    try:
-        written = names.name(word)
-    except KeyError:
-        raise InputError(f"pipeline/names.py has no name for {word!r}") from None
+    written = names.name(word)
     if isinstance(word, Text):
         word.reading.shown.append(written)
     return escape(written)

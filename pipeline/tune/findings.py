@@ -177,7 +177,7 @@ def hyperparameter_table(ranges, best, settings):
         (selected,) = chosen.to_dict("records")
         searched = {row["name"]: row for row in searched.to_dict("records")}
         against = {name for name in AGAINST_OVERFITTING if name in searched} or {"dropout"}
-        for name in (name for name in HYPERPARAMETERS if name in selected):
+        for name in (name for name in dict.fromkeys([*HYPERPARAMETERS, *given[model]]) if name in selected):
             row = {"model": model, "name": name, "start": starts[model].get(name), "searched": "no"}
             if name in searched:
                 dimension = searched[name]

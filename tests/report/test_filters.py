@@ -53,17 +53,13 @@ def test_a_number_that_was_not_read_or_has_no_filter_is_refused(tmp_path, expres
         ("0", '|counted("image was", "images were")', r"\num{0} images were", "0"),
         ("learning_rate", "|name", "learning rate", "learning rate"),
         ("training global", "|name", "global", "global"),
+        ("kernel_size", "|name", "kernel size", "kernel size"),
     ],
 )
 def test_filters(tmp_path, raw, expression, tex, shown):
     text, tables = show(tmp_path, f'cell("s/t", column="a"){expression}', f"a\n{raw},\n" if not raw else f"a\n{raw}\n")
     assert text == tex
     assert tables.readings[-1].shown == [shown]
-
-
-def test_a_word_without_a_name_is_refused(tmp_path):
-    with pytest.raises(InputError, match="pipeline/names.py has no name for 'fast'"):
-        show(tmp_path, '"fast"|name')
 
 
 @pytest.mark.parametrize(
