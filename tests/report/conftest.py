@@ -1,5 +1,7 @@
 """Runs from which articles are rendered."""
 
+import shutil
+
 import pytest
 
 from pipeline.render import latex
@@ -17,7 +19,8 @@ def untyped(run, monkeypatch):
     """A run whose articles end as TeX source."""
 
     def no_tex(source, epoch):
-        return source
+        # A copy: what is typeset is moved to its place.
+        return shutil.copy(source, source.with_suffix(".pdf"))
 
     monkeypatch.setattr(latex, "typeset", no_tex)
     return run
