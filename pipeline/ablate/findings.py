@@ -1,7 +1,7 @@
 """ablate_findings: what the studies show.
 
 Reads   the tables of the studies; what was selected for both models, which the studies are compared with.
-Returns findings (pipeline.findings); effects, one row per study and variant; times, one row per size of images.
+Returns findings (pipeline.findings); effects, one row per study and variant; size_cost, one row per size of images.
 """
 
 import importlib
@@ -150,7 +150,7 @@ def findings(
     return {
         "findings": decide.table(decided),
         "effects": effect_table(studies, effects),
-        "times": resolution_cost.groupby("variant", sort=False)["seconds_per_epoch"].min().reset_index(),
+        "size_cost": resolution_cost.groupby("variant", sort=False)["seconds_per_epoch"].min().reset_index(),
     }
 
 

@@ -118,9 +118,10 @@ def findings(
         *attempt(attempts, history, tune_transfer_best),
         *improvement(gain, train_only_history),
         *against_baseline(gain, train_baseline_train_only),
-        *costs(compare, compare_cost),
+        size(*(decide.row(compare, model=model) for model in MODELS)),
     ]
-    return {"findings": decide.table(decided)}
+    # Times differ from build to build: findings on them are no results.
+    return {"findings": decide.table(decided), "cost_findings": decide.table(costs(compare, compare_cost))}
 
 
 def head_layers(best):
@@ -271,7 +272,7 @@ def against_baseline(gain, runs):
 
 
 def costs(compare, cost):
-    """Time and memory of both models."""
+    """The time that both models take."""
     sizes = {model: decide.row(compare, model=model) for model in MODELS}
     seconds = {(row["model"], row["part"]): row for row in decide.rows(cost)}
     prediction = {model: seconds.pop((model, "prediction")) for model in MODELS}
@@ -279,7 +280,6 @@ def costs(compare, cost):
     return [
         epoch_time(sizes, {model: seconds[model, "final run"] for model in MODELS}),
         training_time(list(seconds.values())),
-        size(*(sizes[model] for model in MODELS)),
         PREDICTION_TIME.of_number(
             prediction["transfer"], "seconds", limit=(prediction["baseline"], "seconds"), **longer
         ),

@@ -102,7 +102,9 @@ class Tables:
         """
         stage, _, finding = name.partition("/")
         words = (word.reading.raw if isinstance(word, Number) else word for word in subject)
-        return self.row(f"{stage}/findings", finding=finding, subject=" ".join(words))["value"]
+        cost = f"{stage}/cost_findings"
+        table = cost if cost in self.files and self.rows(cost, finding=finding) else f"{stage}/findings"
+        return self.row(table, finding=finding, subject=" ".join(words))["value"]
 
     def _open(self, table):
         if table not in self.files:

@@ -51,7 +51,9 @@ class Sections:
         if settings not in self.inputs:
             run = Run(self.folder / settings)
             tables, _ = self.inputs[settings] = run.write_inputs(SETTINGS[settings])
-            self.findings[settings] = {file: read(file) for file in tables if file.stem == "findings"}
+            self.findings[settings] = {
+                file: read(file) for file in tables if file.stem in ("findings", "cost_findings")
+            }
             self.environments[settings] = environment.create(REPORT, run.folder)
         tables, figures = self.inputs[settings]
         for file, decided in self.findings[settings].items():

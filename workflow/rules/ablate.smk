@@ -283,7 +283,7 @@ rule ablate_findings:
     output:
         findings=published("tables/ablate/findings.csv"),
         effects=published("tables/ablate/effects.csv"),
-        times=published("tables/ablate/times.csv"),
+        size_cost=published("tables/ablate/size_cost.csv"),
     log:
         "results/logs/ablate_findings.log",
     benchmark:

@@ -168,6 +168,7 @@ rule finetune_findings:
         compare_cost="tables/finetune/compare_cost.csv",
     output:
         findings=published("tables/finetune/findings.csv"),
+        cost_findings=published("tables/finetune/cost_findings.csv"),
     log:
         "results/logs/finetune_findings.log",
     benchmark:
