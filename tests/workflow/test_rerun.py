@@ -115,7 +115,7 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
         ("pipeline/models/backbones/efficientnetv2b0.py", "1 / 255", "1 / 256", set()),
         ("pipeline/ablate/heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
         ("pipeline/statistics/studies.py", "DRAWS = 20_000", "DRAWS = 30_000", ABLATE_COMPARE),
-        ("pipeline/data/check.py", "LEAST = 4", "LEAST = 5", {"data_check"}),
+        ("pipeline/data/check.py", "MIN_IMAGES = 4", "MIN_IMAGES = 5", {"data_check"}),
         (
             "pipeline/images/decode.py",
             "Resampling.BILINEAR",
