@@ -1,4 +1,4 @@
-"""ablate_compare: what the runs of the studies say, from their val logits. It belongs to the stage ablate.
+"""ablate: what the runs of the studies say, from their val logits.
 
 A module of its own, without TensorFlow, so that no edit of a comparison trains anything again.
 

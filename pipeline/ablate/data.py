@@ -1,4 +1,4 @@
-"""ablate_data: how little data transfer needs. It belongs to the stage ablate.
+"""ablate: how little data transfer needs.
 
 The baseline, small and on small images as in the other studies, and the head of the transfer model, its backbone
 frozen, are trained on growing shares of train. Each run draws its images anew, the ratio of the classes kept, and both

@@ -1,4 +1,4 @@
-"""ablate_features: what the backbone gives at each of the layers where it may be cut. It belongs to the stage ablate.
+"""ablate: what the backbone gives at each of the layers where it may be cut.
 
 One pass over the images serves all cuts. A module of its own, so that no edit of a study computes features again.
 

@@ -1,4 +1,4 @@
-"""ablate_findings: what the studies show.
+"""ablate: what the studies show.
 
 Reads   the tables of the studies; what was selected for both models, which the studies are compared with.
 Returns findings (pipeline.findings); effects, one row per study and variant; size_cost, one row per size of images.

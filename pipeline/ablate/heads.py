@@ -1,4 +1,4 @@
-"""ablate_heads: the studies of the transfer model that need no image, only features. It belongs to the stage ablate.
+"""ablate: the studies of the transfer model that need no image, only features.
 
 `head` varies the dense layers between the features and the logit, `cut` the layer where the backbone is cut. Every
 variant is run with the same seeds on all of train, so that differences from the study's reference are paired. The

@@ -1,4 +1,4 @@
-"""ablate_images: the images of one split again, decoded at another size. It belongs to the stage ablate.
+"""ablate: the images of one split again, decoded at another size.
 
 A module of its own, with little behind it, so that no edit of a study decodes anything again.
 

@@ -1,4 +1,4 @@
-"""audit_findings: what the article claims of shortcuts: controls, edited images, markers, and maps against edits.
+"""audit: what the article claims of shortcuts: controls, edited images, markers, and maps against edits.
 
 Reads   tables of the stage audit; tables/gradcam/groups.csv, regions.csv and differences.csv. Test images stand behind
         these three: the findings feed the report alone.

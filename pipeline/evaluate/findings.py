@@ -1,4 +1,4 @@
-"""evaluate_findings: what the stage evaluate claims of the final models.
+"""evaluate: what the stage evaluate claims of the final models.
 
 Reads   tables of the stage evaluate; the cues and sizes of explore, the parameters of both models; the tables on the
         external set, where there is one.

@@ -1,4 +1,4 @@
-"""explore_findings: what the exploration of the data shows.
+"""explore: what the exploration of the data shows.
 
 Reads   the tables of the stage, and what was found of copies.
 Returns findings (pipeline.findings).

@@ -1,4 +1,4 @@
-"""finetune_findings: what the stage finetune claims: how both models learn, what fine-tuning is worth, what both cost.
+"""finetune: what the stage finetune claims: how both models learn, what fine-tuning is worth, what both cost.
 
 Reads   tables of tune, train and finetune.
 Returns tables/finetune/findings.csv (pipeline.findings).

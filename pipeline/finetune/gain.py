@@ -1,4 +1,4 @@
-"""finetune_gain: what fine-tuning is worth on val, which neither model was fitted on. It belongs to the stage finetune.
+"""finetune: what fine-tuning is worth on val, which neither model was fitted on.
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 

@@ -1,4 +1,4 @@
-"""gradcam_findings: what the article claims of the maps: where their heat is, whether it differs, whether to trust it.
+"""gradcam: what the article claims of the maps: where their heat is, whether it differs, whether to trust it.
 
 Reads   tables of the stage gradcam; tables/evaluate/test_metrics.csv.
 Returns the table of findings (pipeline.findings).

@@ -1,7 +1,7 @@
-"""margins: the findings that are closest to their limits. It belongs to the stage report.
+"""report: the findings that are closest to their limits.
 
 Reads   tables/STAGE/findings.csv of all stages.
-Writes  tables/report/margins.csv: claim, finding, stage, subject, value, rule, limit, margin, unit; the most fragile
+Returns margins: claim, finding, stage, subject, value, rule, limit, margin, unit; the most fragile
         first.
 """
 

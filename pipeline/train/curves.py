@@ -1,4 +1,4 @@
-"""train_curves: what the histories say. It belongs to the stage train.
+"""train: what the histories say.
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 

@@ -1,4 +1,4 @@
-"""train_findings: what the stage train claims of the runs of each model.
+"""train: what the stage train claims of the runs of each model.
 
 Reads   the histories and summaries of the initial, the train-only and the final runs.
 Returns the findings (pipeline.findings); of each run of the selected configuration whether it overfits, and whether the

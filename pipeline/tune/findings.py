@@ -1,4 +1,4 @@
-"""tune_findings: what the stage tune claims of the search of each model.
+"""tune: what the stage tune claims of the search of each model.
 
 Reads   the trials, the ranges, the importances, the candidates and the selected configuration of both models.
 Returns the findings (pipeline.findings), and the hyperparameters of both models: where each started, how it was

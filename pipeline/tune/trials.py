@@ -1,4 +1,4 @@
-"""tune_trials: the training that the search asks for. It belongs to the stage tune.
+"""tune: the training that the search asks for.
 
 A module of its own, so that an edit of what is proposed or selected trains nothing again that it need not.
 
