@@ -116,7 +116,7 @@ def test_the_jobs_of_a_killed_build_are_waited_for(locked, capfd):
     job = "from pipeline.command import run\ndef job():\n  'A job.'\n  print('runs', flush=True); input()\nrun(job)"
     environment = os.environ | {"PYTHONPATH": str(Path(lock.__file__).parents[1])}
     running = subprocess.Popen(
-        [sys.executable, "-c", job, "job"], cwd=locked, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", job], cwd=locked, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert running.stdout.readline() == b"runs\n"
     taken = threading.Thread(target=lock.take, args=[locked], daemon=True)
