@@ -9,7 +9,7 @@ localrules:
 rule submission_check:
     """Whether the article may be handed in; a rule of its own, so that its reasons stand by themselves."""
     input:
-        "tables/report/checks.csv",
+        checks="tables/report/checks.csv",
     output:
         touch("results/submission/checked"),
     log:
@@ -17,26 +17,27 @@ rule submission_check:
     benchmark:
         "results/benchmarks/submission_check.tsv"
     params:
+        files=files,
         code=code_of("pipeline.render.submission"),
     shell:
-        "python -m pipeline.render.submission check --checks {input} --log {log}"
+        "python -m pipeline.render.submission check {params.files} --log {log}"
 
 
 rule submission:
     """What is handed in: the article, and code, notebook, tables and figures in a zip."""
     input:
-        checked="results/submission/checked",
+        "results/submission/checked",
+        [str(file) for file in code_files(ROOT)],
         pdf="report/report.pdf",
         metadata=str(ROOT / "report/metadata.yaml"),
-        notebook="results/notebooks/baseline.ipynb",
-        tables=[
+        results=[
+            "results/notebooks/baseline.ipynb",
             *rules.report.input.tables,
             rules.report.output.trace,
             rules.report.output.questions,
             rules.report.output.checks,
+            *FIGURES,
         ],
-        figures=FIGURES,
-        code=[str(file) for file in code_files(ROOT)],
     output:
         directory("submission"),
     log:
@@ -44,8 +45,8 @@ rule submission:
     benchmark:
         "results/benchmarks/submission.tsv"
     params:
+        files=files,
         root=ROOT,
         code=code_of("pipeline.render.submission"),
     shell:
-        "python -m pipeline.render.submission submission --pdf {input.pdf} --metadata {input.metadata:q} "
-        "--results {input.notebook} {input.tables} {input.figures} --root {params.root:q} --folder {output} --log {log}"
+        "python -m pipeline.render.submission submission {params.files} --root {params.root:q} --folder {output} --log {log}"
