@@ -1,4 +1,7 @@
-"""The stages of the build, one module each; each is a command line: python -m pipeline.STAGE."""
+"""The stages of the build, one folder or module each; a module is a command line: python -m pipeline.STAGE.MODULE.
+
+The only `__init__.py` with code: what must be set before anything imports TensorFlow.
+"""
 
 import os
 import sys

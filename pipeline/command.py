@@ -23,11 +23,11 @@ class InputError(Exception):
     """
 
 
-class Backup(type(Path())):
-    """A file or folder from which a job that was cut off goes on; removed when the job's outputs are written."""
+class Scratch(type(Path())):
+    """A file or folder that a job keeps until its outputs are written, for one its backup."""
 
 
-VALUES = (str, int, float, Path, Backup, dict)  # what an option gives without a file being read
+VALUES = (str, int, float, Path, Scratch, dict)  # what an option gives without a file being read
 
 
 def run(*commands, arguments=None):
@@ -80,7 +80,7 @@ def _call(command, options, outputs):
     for name, file in (output.split("=", 1) for output in outputs):
         files.setdefault(name, []).append(Path(file))
     storage.write(files, command(**options) or {})
-    for backup in (value for value in options.values() if isinstance(value, Backup)):
+    for backup in (value for value in options.values() if isinstance(value, Scratch)):
         shutil.rmtree(backup) if backup.is_dir() else backup.unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from pipeline import storage
-from pipeline.command import Backup, InputError, log, run
+from pipeline.command import InputError, Scratch, log, run
 
 BATCH = 64
 
@@ -27,7 +27,7 @@ def architecture(settings):
     return importlib.import_module(f"pipeline.models.backbones.{settings['transfer']['backbone']}")
 
 
-def fetch(settings: dict, download: Backup):
+def fetch(settings: dict, download: Scratch):
     """Download ImageNet weights of the backbone (no top), as Keras publishes them; Keras checks their hash."""
     network = architecture(settings)
     os.environ["KERAS_HOME"] = str(download.absolute())

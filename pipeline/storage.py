@@ -76,7 +76,18 @@ def write(files, values):
     """
     if files.keys() != values.keys():
         raise ValueError(f"the stage returned {sorted(values)}; its outputs are {sorted(files)}")
-    finished = []
+    finished = []  # (unfinished file, its place)
+    try:
+        _save_all(files, values, finished)
+    except BaseException:
+        for unfinished, _ in finished:
+            unfinished.unlink(missing_ok=True)
+        raise
+    for unfinished, path in finished:
+        unfinished.replace(path)
+
+
+def _save_all(files, values, finished):
     for name, paths in files.items():
         digested = {Path(str(path).removesuffix(DIGEST)) for path in paths if str(path).endswith(DIGEST)}
         plain = [path for path in paths if not str(path).endswith(DIGEST)]
@@ -87,18 +98,18 @@ def write(files, values):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Savers go by the ending of the name.
             unfinished = path.with_name(f".unfinished.{path.name}")
-            _save(unfinished, value)
             finished.append((unfinished, path))
+            _save(unfinished, value)
             if path in digested:
                 digest = unfinished.with_name(unfinished.name + DIGEST)
-                digest.write_text(_digest(unfinished, value) + "\n")
                 finished.append((digest, path.with_name(path.name + DIGEST)))
-    for unfinished, path in finished:
-        unfinished.replace(path)
+                digest.write_text(_digest(unfinished, value) + "\n")
 
 
 def scratch(shape, dtype):
     """An array on disk, to be filled and returned: it takes no memory, and nothing of it is left of a killed job.
+
+    When it is returned, `write` makes a copy of it in its place, so there must be room for two.
 
     Raises:
         OSError: the disk is full. Found later, it would end the process with a signal (SIGBUS).
@@ -106,7 +117,7 @@ def scratch(shape, dtype):
     shape = tuple(map(int, shape))
     size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
     folder = Path.cwd()
-    if size > shutil.disk_usage(folder).free:
+    if 2 * size > shutil.disk_usage(folder).free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     # In the folder of the build, as /tmp may be in memory; without a name.
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -175,7 +175,7 @@ def beginning_anew(backup, content, caplog, **changed):
     with caplog.at_level("INFO", "pipeline"):
         result = run(backup, **changed)
     said, *epochs = caplog.messages
-    assert str(backup) in said and "the run begins anew" in said
+    assert str(backup) in said and "the run starts again" in said
     assert [message.split("/")[0] for message in epochs] == [f"epoch {epoch + 1}" for epoch in range(len(epochs))]
     assert len(epochs) == changed.get("epochs", 5)
     return result

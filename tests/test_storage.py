@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import storage
-from pipeline.command import Backup, run
+from pipeline.command import Scratch, run
 
 
 def double(table: pd.DataFrame, arrays: list[np.ndarray], absent: pd.DataFrame | None, factor: int, settings: dict):
@@ -54,10 +54,11 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     with pytest.raises(ValueError, match=r"second.csv: no way is known to write a set"):
         storage.write(files, {"first": pd.DataFrame({"new": [1]}), "second": {1}})
     assert (tmp_path / "first.csv").read_text() == "old\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["first.csv"]
 
 
 def test_a_backup_goes_when_the_outputs_are_written(tmp_path):
-    def resume(backup: Backup, ok: int):
+    def resume(backup: Scratch, ok: int):
         """Go on."""
         return {"table": pd.DataFrame({"x": [1]}) if ok else {1}}
 
@@ -84,5 +85,5 @@ def test_an_array_on_disk_is_written_like_one_in_memory(tmp_path, monkeypatch):
 def test_an_array_that_the_disk_cannot_hold_is_told_before_it_is_filled():
     """Filled in spite of that, it would end the process with a signal."""
     with pytest.raises(OSError, match="No space left") as error:
-        storage.scratch((2, shutil.disk_usage(Path.cwd()).total), np.uint8)
+        storage.scratch((1, shutil.disk_usage(Path.cwd()).free), np.uint8)
     assert error.value.filename == str(Path.cwd())

@@ -1,7 +1,7 @@
 """ablate: how little data transfer needs.
 
 The baseline, small and on small images as in the other studies, and the head of the transfer model, its backbone
-frozen, are trained on growing shares of train. Each run draws its images anew, the ratio of the classes kept, and both
+frozen, are trained on growing shares of train. Each run draws its own images, the ratio of the classes kept, and both
 models see the same ones. Whatever the share, a model is trained for the same number of steps, so that less data does
 not mean less training. The learning rate falls to 0 along a cosine.
 

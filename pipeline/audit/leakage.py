@@ -36,8 +36,8 @@ def answer(index: pd.DataFrame, duplicates: pd.DataFrame, ledger: pd.DataFrame, 
             "type": "selection on train and test",
             "answer": "absent: hyperparameters, epochs and thresholds are chosen on train and val",
             "how": GRAPH,
-            "evidence": "no path leads from test to the rules of tune, train, finetune, ablate and audit, nor to "
-            "evaluate_thresholds, for which the prediction of test waits",
+            "evidence": "no path leads from test to the rules of tune, train, finetune and ablate, to the controls and "
+            "counterfactuals of audit, nor to evaluate_thresholds, for which the prediction of test waits",
         },
         {"code": "L1.4", "type": "duplicates", **copies(index, duplicates.iloc[0])},
         {"code": "L2", "type": "illegitimate features", **features(controls)},

@@ -1,6 +1,7 @@
 """explore: Task 1, what is in the data: sizes, classes, grey values, quality, samples; the same for each split.
 
-Reads   tables/data/index.csv and the caches of all three splits. Nothing but the report reads what this stage writes.
+Reads   tables/data/index.csv and the caches of all three splits.
+        Only findings and the report read what this stage writes.
 Returns the stage's tables, and the images that its figures show.
 
 All grey values are those of the cached images, resized to the size that the networks take.

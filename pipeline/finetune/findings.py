@@ -1,7 +1,7 @@
 """finetune: what the stage finetune claims: how both models learn, what fine-tuning is worth, what both cost.
 
 Reads   tables of tune, train and finetune.
-Returns tables/finetune/findings.csv (pipeline.findings).
+Returns findings (pipeline.findings), and cost_findings, those on times, which differ from build to build.
 """
 
 import math

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pipeline.command import Backup, log, run
+from pipeline.command import Scratch, log, run
 from pipeline.images import augment
 from pipeline.images.inputs import Examples, join
 from pipeline.models import fitting, pretrained, runtime
@@ -30,7 +30,7 @@ def final(
     best: pd.DataFrame,
     summary: pd.DataFrame,
     settings: dict,
-    backups: Backup,
+    backups: Scratch,
 ):
     """Fine-tune the final model on train + val for as many epochs as its head was trained.
 
@@ -74,7 +74,7 @@ def ahead(
     best: pd.DataFrame,
     summary: pd.DataFrame,
     settings: dict,
-    backup: Backup,
+    backup: Scratch,
 ):
     """Train what `train_only` asks for if the first attempt is kept, while it is still being made: a finished backup.
 
@@ -102,7 +102,7 @@ def train_only(
     attempts: pd.DataFrame,
     finished: Path,
     settings: dict,
-    backup: Backup,
+    backup: Scratch,
 ):
     """The same schedule on train alone, from a train-only model, scored on val: whether fine-tuning helps.
 
@@ -153,7 +153,7 @@ def cost_table(seconds):
 
 
 def load(model, seed):
-    """The model anew, with `seed`: a loaded Dropout layer takes its seed from the process, at loading."""
+    """The model built again, with `seed`: a loaded Dropout layer takes its seed from the process, at loading."""
     keras.utils.set_random_seed(seed)
     return keras.models.load_model(model)
 

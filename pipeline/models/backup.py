@@ -86,11 +86,11 @@ class Backup(keras.callbacks.Callback):
         except FileNotFoundError:
             return None
         except (ValueError, EOFError, OSError, zipfile.BadZipFile):
-            log.info("%s: not readable; the run begins anew", self.file)
+            log.info("%s: not readable; the run starts again", self.file)
             return None
         state |= json.loads(str(state.pop("state")))
         if state["key"] != self.key:
-            log.info("%s: of a run with other parameters, code or data; the run begins anew", self.file)
+            log.info("%s: of a run with other parameters, code or data; the run starts again", self.file)
             return None
         return state
 

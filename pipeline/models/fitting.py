@@ -36,7 +36,7 @@ def module_of(model):
 
 
 def run(module, hyperparameters, train, settings, *, seed, epochs, statistics_from=None, **options):
-    """Build the model anew from `seed` and fit it. More than six parameters: those of `fit` are its options as well.
+    """Build the model from `seed` and fit it. More than six parameters: those of `fit` are its options as well.
 
     Args:
         statistics_from: Examples whose values give the normalisation; default: `train`.
@@ -235,7 +235,7 @@ class Progress(keras.callbacks.Callback):
 class Averages(keras.callbacks.Callback):
     """Puts the optimizer's moving averages of the weights (Polyak & Juditsky 1992) in their place between epochs.
 
-    The statistics of batch normalisation are computed anew for them, from all `images`: what training leaves are those
+    The statistics of batch normalisation are computed again for them, from all `images`: what training leaves are those
     of its last steps, each of other weights, by which single epochs, and so the end of a run, would be left to chance
     (Wu & Johnson 2021, section 3).
 

@@ -16,7 +16,7 @@ def unaugmented(values):
 
 
 def transform(settings):
-    """Features of one augmented view of each image, drawn anew each time: (batch, 1 + views, channels) -> 2-d."""
+    """Features of one augmented view of each image, drawn again each time: (batch, 1 + views, channels) -> 2-d."""
 
     def pick(features, seed):
         shape = tf.shape(features)

@@ -1,6 +1,6 @@
 """report: the findings that are closest to their limits.
 
-Reads   tables/STAGE/findings.csv of all stages.
+Reads   tables/STAGE/findings.csv of all stages; findings on times stand apart, and are not in it.
 Returns margins: claim, finding, stage, subject, value, rule, limit, margin, unit; the most fragile
         first.
 """

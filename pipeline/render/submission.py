@@ -48,8 +48,8 @@ DATE = (1980, 1, 1, 0, 0, 0)
 
 
 # Folders and suffixes of the code; of the tests those that are about numbers alone, and neither make nor draw images.
-FOLDERS = ("config", "workflow", "pipeline", "report")
-SUFFIXES = {".py", ".smk", ".yaml", ".sh", ".rst", ".ipynb", ".j2", ".tex", ".bib"}
+FOLDERS = ("config", "workflow", "pipeline", "report", "docs")
+SUFFIXES = {".py", ".smk", ".yaml", ".sh", ".rst", ".ipynb", ".j2", ".tex", ".bib", ".md"}
 TESTS = ("test_config", "test_statistics", "finetune/test_compare", "train/test_curves", "tune/test_search")
 FILES = (
     "Snakefile",

@@ -51,16 +51,16 @@ def smoothness_row(history, split):
 
 
 def gap_row(run, seed, history):
-    """Cross-entropy on val less that on train, at the epoch at which val loss turns (its lowest) and at the last."""
+    """Cross-entropy on val less that on train, at the best epoch (the lowest val loss) and at the last."""
     gap = history["val_loss"] - history["train_loss"]
-    turn = history["val_loss"].fillna(np.inf).idxmin()
+    best = history["val_loss"].fillna(np.inf).idxmin()
     return {
         "run": run,
         "seed": seed,
         "epochs": len(history),
-        "best_epoch": history.loc[turn, "epoch"],
-        "val_loss_at_best": history.loc[turn, "val_loss"],
-        "gap_at_best": gap.loc[turn],
+        "best_epoch": history.loc[best, "epoch"],
+        "val_loss_at_best": history.loc[best, "val_loss"],
+        "gap_at_best": gap.loc[best],
         "val_loss_at_end": history["val_loss"].iloc[-1],
         "gap_at_end": gap.iloc[-1],
     }

@@ -25,8 +25,8 @@ def draw_history(table):
             scores = table[f"{name}_{metric}"]
             axis.plot(table["epoch"], scores, color=COLOURS[name], marker=marker, ms=2, label=split)
         if held_out and table["val_loss"].notna().any():
-            turn = table.loc[table["val_loss"].idxmin(), "epoch"]
-            axis.axvline(turn, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="lowest val")
+            best = table.loc[table["val_loss"].idxmin(), "epoch"]
+            axis.axvline(best, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="lowest val")
         axis.set_ylabel(label)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")

@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pipeline.command import Backup, InputError, run
+from pipeline.command import InputError, Scratch, run
 from pipeline.images import inputs
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
 
 
-def initial(model: str, train: Examples, val: Examples, start: pd.DataFrame | None, settings: dict, backup: Backup):
+def initial(model: str, train: Examples, val: Examples, start: pd.DataFrame | None, settings: dict, backup: Scratch):
     """Train with the starting hyperparameters for all epochs, val held out, without early stopping.
 
     Args:
@@ -78,9 +78,9 @@ def final(
     runs: pd.DataFrame,
     backbone: list[Path],
     settings: dict,
-    backup: Backup,
+    backup: Scratch,
 ):
-    """Train the selected configuration anew on train + val for the epochs found, without early stopping.
+    """Train the selected configuration from scratch on train + val for the epochs found, without early stopping.
 
     The number of epochs is the median of the train-only runs' best epochs. Normalisation stays that of train.
 

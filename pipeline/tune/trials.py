@@ -9,7 +9,7 @@ Returns a row a trial; or the networks of a candidate, and a row and a history a
 import numpy as np
 import pandas as pd
 
-from pipeline.command import Backup, log, run
+from pipeline.command import Scratch, log, run
 from pipeline.images.inputs import Examples
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
@@ -23,7 +23,7 @@ def trials(
     train: Examples,
     val: Examples,
     settings: dict,
-    backups: Backup,
+    backups: Scratch,
 ):
     """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val.
 
@@ -49,9 +49,9 @@ def confirm(
     train: Examples,
     val: Examples,
     settings: dict,
-    backups: Backup,
+    backups: Scratch,
 ):
-    """Train the configuration of a candidate on train anew, once with each selection seed.
+    """Train the configuration of a candidate on train again, once with each selection seed.
 
     Seven parameters: the inputs, wildcards and parameters of the rule.
     """

@@ -29,7 +29,7 @@ if workflow.is_main_process and (missing := list(user_files.missing(config, ROOT
 
 TUNE_CANDIDATES = range(1, config["tune"]["candidates"] + 1)
 
-# Every stage is `python -m pipeline.STAGE`, run by the interpreter that runs Snakemake, from any working directory, in
+# Every job is `python -m pipeline.STAGE.MODULE`, run by the interpreter that runs Snakemake, from any working directory, in
 # UTF-8 whatever the terminal's language.
 INTERPRETER_FOLDER = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f"export PATH={INTERPRETER_FOLDER}:$PATH PYTHONPATH={shlex.quote(str(ROOT))} PYTHONUTF8=1; ")

@@ -65,8 +65,7 @@ if config["dataset"]["external"]:
         """The external set, checked like the archive, without copies of images that the archive has."""
         input:
             index="tables/data/index.csv",
-            caches=[ancient(f"results/data/{split}.npy") for split in SPLITS],
-            digests=expand("results/data/{split}.npy.sha256", split=SPLITS),
+            caches=[part for split in SPLITS for part in tracked(f"results/data/{split}.npy")],
         output:
             index=published("tables/data/index_external.csv"),
             images=digested("results/data/external.npy"),

@@ -35,6 +35,5 @@ rule final:
     log:
         "results/logs/final_{model}.log",
     shell:
-        "{{ cp {input.model[0]} {output.model[0]} && cp {input.model[1]} {output.model[1]} && "
-        "cp {input.train_only[0]} {output.train_only[0]} && cp {input.train_only[1]} {output.train_only[1]} && "
-        "cp {input.predictions} {output.predictions} && cp {input.summary} {output.summary}; }} 2>&1 | tee {log}"
+        "inputs=({input}) outputs=({output}); "
+        "for i in ${{!inputs[@]}}; do cp ${{inputs[i]}} ${{outputs[i]}}; done 2>&1 | tee {log}"
