@@ -1,5 +1,7 @@
 """Articles rendered from made-up tables and blank figures, which stand in for those of a run."""
 
+import csv
+import io
 import re
 import shutil
 
@@ -67,14 +69,23 @@ needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is n
 
 
 class Run:
-    """A folder with tables and figures, from which articles are rendered."""
+    """A folder with tables and figures, from which articles are rendered.
+
+    values: {(STAGE/FINDING, subject): value} of findings in place of what follows from the tables; subject None: all.
+    """
 
     def __init__(self, folder):
-        self.folder, self.tables, self.report = folder, made_up(), REPORT
+        self.folder, self.tables, self.report, self.values = folder, made_up(), REPORT, {}
         self.pdf = folder / "report/report.pdf"
         self.trace, self.questions, self.checks = (
             folder / f"tables/report/{name}.csv" for name in ("trace", "questions", "checks")
         )
+
+    def of(self, scenario):
+        """The run, with what a scenario changes."""
+        scenario.change(self.tables)
+        self.values = scenario.values
+        return self
 
     def write_inputs(self, settings):
         """Write the tables, with the findings that follow from them, and blank figures; their files."""
@@ -88,6 +99,9 @@ class Run:
         decided["report/margins"] = margins(findings_tables)["margins"]
         contents = {f"tables/{name}.csv": text(rows) for name, rows in listed.items()}
         contents |= {f"tables/{name}.csv": made.to_csv(index=False) for name, made in decided.items()}
+        for name in {finding.split("/")[0] for finding, _ in self.values}:
+            file = f"tables/{name}/findings.csv"
+            contents[file] = text(valued(name, csv.DictReader(io.StringIO(contents[file])), self.values))
         contents |= {f"figures/{name}.pdf": blank_pdf(*size) for name, size in FIGURES.items()}
         for name, content in contents.items():
             file = self.folder / name
@@ -123,6 +137,17 @@ class Run:
         text = (self.report / name).read_text()
         assert old in text
         (self.report / name).write_text(text.replace(old, new, 1))
+
+
+def valued(stage, rows, values):
+    """The rows of a stage's table of findings, with other `values`: {(STAGE/FINDING, subject): value}."""
+    rows = [dict(row) for row in rows]
+    # A subject that is written out goes before all.
+    for (finding, subject), value in sorted(values.items(), key=lambda item: item[0][1] is not None):
+        for row in rows:
+            if finding == f"{stage}/{row['finding']}" and subject in (None, row["subject"]):
+                row["value"] = value
+    return rows
 
 
 def blank_pdf(width, height):

@@ -1,11 +1,15 @@
 """The branches of the templates, and the findings that they name, from the syntax trees."""
 
+import functools
+import importlib
 from typing import NamedTuple
 
 from jinja2 import nodes
 
+from pipeline.findings import Finding
 from pipeline.render import environment
 from tests.report.article import REPORT
+from tests.report.tables import ROOT
 
 
 class Key(NamedTuple):
@@ -13,6 +17,18 @@ class Key(NamedTuple):
 
     finding: str
     subject: str | None
+
+
+@functools.cache
+def declared():
+    """{"STAGE/FINDING": values} of all findings."""
+    files = sorted((ROOT / "pipeline").glob("*/findings.py"))
+    return {
+        f"{file.parent.name}/{finding.name}": finding.values
+        for file in files
+        for finding in vars(importlib.import_module(f"pipeline.{file.parent.name}.findings")).values()
+        if isinstance(finding, Finding)
+    }
 
 
 class Chain(NamedTuple):
@@ -24,6 +40,7 @@ class Chain(NamedTuple):
     around: list
 
 
+@functools.cache
 def templates(section):
     """{file: syntax tree} of the section and of all parts that it includes."""
     found, waiting = {}, [f"sections/{section}"]
@@ -136,3 +153,51 @@ def holds(test, values, flags, known):
                 operand.op
             ]
     raise KeyError(test)
+
+
+def longest(flags):
+    """{Key: value}: for each finding the value whose text is longest, whether or not they are possible together.
+
+    Those that a template names for one subject after the other (both models, all variants) are left out.
+    """
+    sections = [templates(file.name) for file in sorted((REPORT / "sections").glob("*.tex.j2"))]
+    bodies = [(tree, aliases(trees.values())) for trees in sections for tree in trees.values()]
+    named = {}
+    for tree, known in bodies:
+        for each in keys([node.test for node in tree.find_all(nodes.If)], known):
+            if each.subject is not None:
+                named.setdefault(each, []).append((tree, known))
+    values = {each: declared()[each.finding][0] for each in named}
+
+    def total(each, value):
+        return sum(length(tree.body, values | {each: value}, flags, known) for tree, known in named[each])
+
+    for _ in range(2):  # The second time with what the first one chose for the others.
+        for each in values:
+            values[each] = max(declared()[each.finding], key=functools.partial(total, each))
+    return values
+
+
+def length(body, values, flags, known):
+    """Letters that a body writes; of what more than findings and flags decides, those of the longest branch."""
+    return sum(_length(node, values, flags, known) for node in body)
+
+
+def _length(node, values, flags, known):
+    match node:
+        case nodes.Output():
+            return sum(len(part.data.strip()) for part in node.nodes if isinstance(part, nodes.TemplateData))
+        case nodes.If():
+            tests = [node.test, *(part.test for part in node.elif_), None]
+            bodies = [node.body, *(part.body for part in node.elif_), node.else_]
+            lengths = [length(part, values, flags, known) for part in bodies]
+            try:
+                return next(
+                    size for size, test in zip(lengths, tests, strict=True)
+                    if test is None or holds(test, values, flags, known)
+                )  # fmt: skip
+            except KeyError:
+                return max(lengths)
+        case _ if hasattr(node, "body"):
+            return length(node.body, values, flags, known)
+    return 0

@@ -431,7 +431,6 @@ def complete(tables):
     answers = {"answer": "absent: hyperparameters, epochs and thresholds are chosen on train and val"}
     tables["audit/leakage"] = [row | answers | {"type": "pre-processing on train and test"} for row in
                                (*[checked] * 5, *[unknown] * 3)]  # fmt: skip
-    tables["report/cost_stages"] = [*tables["report/cost_stages"][:1] * 10, tables["report/cost_stages"][-1]]
 
 
 def change(tables, table, column, value, **conditions):
@@ -439,83 +438,6 @@ def change(tables, table, column, value, **conditions):
     for row in tables[table]:
         if all(row[key] == wanted for key, wanted in conditions.items()):
             row[column] = value
-
-
-def auc(tables, model, low, value, high):
-    for column, number in {"ci_low": low, "value": value, "ci_high": high}.items():
-        change(tables, "evaluate/test_metrics", column, number, model=model, metric="auc")
-
-
-def calibration(tables, column, low, value, high):
-    for name, number in {f"{column}_ci_low": low, column: value, f"{column}_ci_high": high}.items():
-        change(tables, "evaluate/calibration", name, number)
-
-
-def interval(tables, table, low, high, value=None, ends=("ci_low", "ci_high"), **conditions):
-    """Set an interval, and the value in it."""
-    for column, number in zip(ends, (low, high), strict=True):
-        change(tables, table, column, number, **conditions)
-    if value is not None:
-        change(tables, table, "difference", value, **conditions)
-
-
-def paired(tables, low, high, p=0.5, metrics=("auc", "accuracy", "sensitivity", "specificity")):
-    """Set how the two models differ on the same test images."""
-    for metric in metrics:
-        interval(tables, "evaluate/compare", low, high, (low + high) / 2, metric=metric)
-        change(tables, "evaluate/compare", "p", p, metric=metric)
-
-
-def heat(tables, region, low, high, name=None, group="true covid"):
-    """Set the lift of a region in the images of a group; `name`: what the region is called."""
-    interval(tables, "gradcam/regions", low, high, ends=("lift_ci_low", "lift_ci_high"), region=region, group=group)
-    for table in ("gradcam/regions", "gradcam/differences") if name else ():
-        change(tables, table, "region", name, region=region)
-
-
-def crop(tables, low, value, high, **conditions):
-    """Set the share of predictions that cropping the border flips, with its interval."""
-    for column, number in {"flipped_ci_low": low, "flipped": value, "flipped_ci_high": high}.items():
-        change(tables, "audit/counterfactuals", column, number, edit="crop", **conditions)
-
-
-def trust(tables, model, check, low, high):
-    interval(tables, f"gradcam/{model}_trust", low, high, check=check)
-
-
-def smoothness(tables, model, split, result, **columns):
-    for column, value in {"result": result, **columns}.items():
-        change(tables, f"train/{model}_smoothness", column, value, split=split)
-
-
-def study(tables, study, low, high, **conditions):
-    """Set the intervals of the differences from the study's reference."""
-    change(tables, f"ablate/{study}", "ci_low", low, reference=False, **conditions)
-    change(tables, f"ablate/{study}", "ci_high", high, reference=False, **conditions)
-
-
-def shares(tables, *intervals):
-    """Set the interval (low, high) of the lead of the transfer model at each share of train."""
-    rows = [row for row in tables["ablate/data"] if row["model"] == "transfer"]
-    for row, (low, high) in zip(rows, intervals, strict=True):
-        row |= {"ci_low": low, "ci_high": high}
-
-
-def epochs(tables, model, *epochs):
-    """Set the epochs that it takes to reach the levels of val AUC."""
-    rows = [row for row in tables["finetune/compare_epochs"] if row["model"] == model]
-    for row, needed in zip(rows, epochs, strict=True):
-        row["epochs"] = needed
-
-
-def seconds(tables, part, seconds, model="transfer"):
-    change(tables, "finetune/compare_cost", "seconds", seconds, part=part, model=model)
-
-
-def choose(tables, name, value):
-    """Let `value` of the hyperparameter `name` be selected."""
-    for model in ("baseline", "transfer"):
-        change(tables, f"tune/{model}_best", name, value)
 
 
 def text(rows):

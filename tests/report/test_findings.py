@@ -5,38 +5,23 @@ values from their declarations.
 """
 
 import csv
-import functools
-import importlib
 import itertools
 
 import pytest
 from jinja2 import nodes
 
-from pipeline.findings import Finding
 from pipeline.render import __main__ as stage
 from pipeline.render import environment, provenance
 from pipeline.render.cells import Tables
 from pipeline.render.figures import Figures
 from pipeline.render.questions import Questions
-from tests.report.article import DEMO, EXTERNAL, QUICK, REAL, REPORT, Run
-from tests.report.branches import aliases, chains, holds, key, keys, templates
-from tests.report.tables import ROOT, text
+from tests.report.article import DEMO, EXTERNAL, QUICK, REAL, REPORT, Run, valued
+from tests.report.branches import aliases, chains, declared, holds, key, keys, templates
+from tests.report.tables import text
 
 SECTIONS = sorted(file.name for file in (REPORT / "sections").glob("*.tex.j2"))
 SETTINGS = {"external": EXTERNAL, "real": REAL, "demo": DEMO, "quick": QUICK}
 FLAGS = {name: {"demo": name == "demo", "quick": name == "quick", "external": name == "external"} for name in SETTINGS}
-
-
-@functools.cache
-def declared():
-    """{"STAGE/FINDING": values} of all findings."""
-    files = sorted((ROOT / "pipeline").glob("*/findings.py"))
-    return {
-        f"{file.parent.name}/{finding.name}": finding.values
-        for file in files
-        for finding in vars(importlib.import_module(f"pipeline.{file.parent.name}.findings")).values()
-        if isinstance(finding, Finding)
-    }
 
 
 class Sections:
@@ -57,13 +42,7 @@ class Sections:
             self.environments[settings] = environment.create(REPORT, run.folder)
         tables, figures = self.inputs[settings]
         for file, decided in self.findings[settings].items():
-            rows = [dict(row) for row in decided]
-            # A subject that is written out goes before the others.
-            for (finding, subject), value in sorted(values.items(), key=lambda item: item[0].subject is not None):
-                for row in rows:
-                    if finding == f"{file.parent.name}/{row['finding']}" and subject in (None, row["subject"]):
-                        row["value"] = value
-            file.write_text(text(rows))
+            file.write_text(text(valued(file.parent.name, decided, values)))
         cells = Tables(tables)
         names = stage.names(
             SETTINGS[settings],

@@ -8,14 +8,12 @@ from pipeline.command import InputError
 from pipeline.render import filters
 from pipeline.render.questions import Questions
 from tests.report.article import needs_tex, unlinked
-from tests.report.scenarios import scenarios
+from tests.report.scenarios import SCENARIOS
 
 
-@pytest.mark.parametrize("name", scenarios())
-def test_every_question_is_answered_once_from_a_cell_and_a_float(untyped, name):
-    settings, alter = scenarios()[name]
-    alter(untyped.tables)
-    untyped.render(settings)
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_every_question_is_answered_once_from_a_cell_and_a_float(untyped, scenario):
+    untyped.of(scenario).render(scenario.settings)
     with open(untyped.questions) as file:
         answers = list(csv.DictReader(file))
     assert [int(answer["question"]) for answer in answers] == list(range(1, 25))
