@@ -18,8 +18,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from pipeline.vocabulary import MODELS
+
 COLUMNS = ["finding", "subject", "value", "rule", "cells", "limit", "margin", "unit"]
 INTERVAL = ("ci_low", "ci_high")
+CHANCE = 0.5  # the AUC of a score that does not depend on the class
+MOST = 0.5  # of the predictions, or of the heat: more than half
+SIGNIFICANT = 0.05  # level of a test; its counterpart are 95 % intervals
+WHICH_MODELS = ("both", *MODELS, "neither")  # values of a finding: the models of which something is true
 
 
 class Margin(NamedTuple):
@@ -137,12 +143,21 @@ class Finding:
 
     def follows(self, value, decided, *, subject=""):
         """From other findings, rows that these methods returned: by their cells, with the smallest of their margins."""
-        measured = [(row["unit"] != "half width", row["margin"], row["unit"]) for row in decided if row["unit"]]
-        margin = Margin(*min(measured)[1:]) if measured else None
+        nearest = min((row for row in decided if row["unit"]), key=_distance, default=None)
+        margin = Margin(nearest["margin"], nearest["unit"]) if nearest else None
         limits = {row["limit"] for row in decided}
         limit = limits.pop() if len(limits) == 1 else None
         cells = [cell for row in decided for cell in row["cells"].split("; ")]
         return self.is_(value, cells=cells, limit=limit, margin=margin, subject=subject)
+
+    def any_of(self, found, decided, *, some, none, subject=""):
+        """`some` if any findings of `decided` are in `found`, as rows; else `none`.
+
+        One is enough: `some` turns with the last of them to turn, the farthest; `none` with the first, the nearest.
+        """
+        if found:
+            return self.follows(some, [farthest(found)], subject=subject)
+        return self.follows(none, decided, subject=subject)
 
     def is_(self, value, *, cells=(), limit=None, margin=None, subject=""):
         """As decided elsewhere: by `cells`, pairs (row, column) or their addresses.
@@ -167,6 +182,17 @@ class Finding:
         }
 
 
+def farthest(decided):
+    """Of rows that `Finding` returned, the one with the largest margin: the last to turn. One that no number turns is
+    farther than all others."""
+    return max(decided, key=_distance)
+
+
+def which_models(models):
+    """Of `WHICH_MODELS`, the value for a list of models."""
+    return "both" if len(models) == len(MODELS) else models[0] if models else "neither"
+
+
 def table(decided):
     """The table of findings, from the rows that `Finding` returned.
 
@@ -178,6 +204,11 @@ def table(decided):
     if twice:
         raise ValueError(f"decided more than once: {twice}")
     return pd.DataFrame(decided, columns=COLUMNS)
+
+
+def _distance(row):
+    """Orders rows by their margins: half widths first, none last."""
+    return (not row["unit"], row["unit"] != "half width", row["margin"] or 0)
 
 
 def _limit(limit):

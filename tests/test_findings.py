@@ -101,6 +101,37 @@ def test_what_follows_from_others_is_as_close_as_the_closest():
     assert decided["cells"] == "; ".join(f"evaluate/compare:1:{column}" for column in ("p", "ci_low", "ci_high"))
 
 
+def gain(*margins, unit="half width"):
+    """Findings with these margins, None where no number decides."""
+    return [
+        SIGNIFICANT.is_("yes", cells=[f"a:{place}:b"], limit=0, margin=margin and findings.Margin(margin, unit))
+        for place, margin in enumerate(margins)
+    ]
+
+
+def test_where_one_is_enough_the_last_of_those_found_decides_else_the_first_of_all():
+    decided = gain(0.1, 0.7, 0.3)
+    some = SIGNIFICANT.any_of(decided[:2], decided, some="yes", none="no", subject="val")
+    assert (some["value"], some["margin"], some["cells"], some["subject"]) == ("yes", 0.7, "a:1:b", "val")
+    none = SIGNIFICANT.any_of([], decided, some="yes", none="no")
+    assert (none["value"], none["margin"], none["cells"]) == ("no", 0.1, "a:0:b; a:1:b; a:2:b")
+
+
+def test_what_no_number_turns_is_farther_than_all_numbers():
+    decided = gain(0.1, None, 0.7)
+    assert SIGNIFICANT.any_of(decided, decided, some="yes", none="no")["margin"] is None
+    assert SIGNIFICANT.any_of([], decided, some="yes", none="no")["margin"] == 0.1
+    assert findings.farthest([*gain(5), *gain(0.1, unit="limit")])["unit"] == "limit"
+
+
+@pytest.mark.parametrize(
+    ("models", "value"),
+    [([], "neither"), (["baseline"], "baseline"), (["transfer"], "transfer"), (["baseline", "transfer"], "both")],
+)
+def test_which_models(models, value):
+    assert findings.which_models(models) == value and value in findings.WHICH_MODELS
+
+
 def test_rows_keep_their_place_in_the_table():
     made = table(model=["baseline", "transfer"] * 2, auc=[0.9, 0.8, 0.7, 0.6])
     assert [row.cell("auc") for row in findings.rows(made, model="transfer")] == [
