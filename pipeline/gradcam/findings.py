@@ -8,11 +8,10 @@ import pandas as pd
 
 from pipeline import findings as decide
 from pipeline.command import run
-from pipeline.findings import Finding, Margin
+from pipeline.findings import MOST, WHICH_MODELS, Finding, Margin
 from pipeline.vocabulary import LABELS, MODELS
 
 UNIFORM = 1  # share of heat over share of the image, in any region, where heat is everywhere the same
-MOST = 0.5  # of the heat: more than half
 # Rank correlation of a map with that of shuffled weights: 1 where the weights do not matter, 0 where nothing is left of
 # the map; midway.
 ALIKE = 0.5
@@ -80,13 +79,13 @@ WEIGHTS = Finding(
     ("matter", "undetected"),
     "the 95 % interval of the rank correlation with shuffled weights is below one half",
 )
-WEIGHTS_MODELS = Finding("weights_models", ("both", *MODELS, "neither"), "the models whose weights matter to the maps")
+WEIGHTS_MODELS = Finding("weights_models", WHICH_MODELS, "the models whose weights matter to the maps")
 DELETION = Finding(
     "deletion",
     ("faster", "slower", "undetected"),
     "the 95 % interval of the area between the deletion curves excludes 0",
 )
-DELETION_MODELS = Finding("deletion_models", ("both", *MODELS, "neither"), "the models whose probability falls faster")
+DELETION_MODELS = Finding("deletion_models", WHICH_MODELS, "the models whose probability falls faster")
 
 
 def findings(
@@ -164,8 +163,8 @@ def bias(finding, heat, deletion):
     """From the heat of border and corners, and whether the hottest pixels matter to the model that is explained."""
     more = [row for row in heat if row["value"] == "more"]
     if more:
-        strongest = max(more, key=lambda row: row["margin"])
-        return finding.follows("supported" if deletion["value"] == "faster" else "hint", [strongest, deletion])
+        value = "supported" if deletion["value"] == "faster" else "hint"
+        return finding.follows(value, [decide.farthest(more), deletion])
     unknown = all(row["value"] == "too_few" for row in heat)
     return finding.follows("unknown" if unknown else "undetected", heat)
 
@@ -192,9 +191,7 @@ def errors(groups, regions, differences):
         for group, correct in ERRORS.items()
         for rows in [[decide.rows(regions, group=each)[0] for each in (group, correct)]]
     ]  # fmt: skip
-    values = [row["value"] for row in heat]
-    value = next((value for value in ("different", "undetected") if value in values), "too_few")
-    overall = ERROR_MAPS.follows(value, [row for row in heat if row["value"] == value])
+    overall = any_difference(ERROR_MAPS, heat)
     return [any_of(MISCLASSIFIED, list(images.values())), *there, *heat, *means, overall]
 
 
@@ -203,9 +200,14 @@ def error_heat(differences, group, correct):
     named = {"above": "different", "below": "different", "neither": "undetected", "missing": "too_few"}
     regions = decide.rows(differences, first=group, second=correct)[:2]
     decided = [ERROR_HEAT.of_interval(row, **named) for row in regions]
-    values = [row["value"] for row in decided]
-    value = next((value for value in ("different", "undetected") if value in values), "too_few")
-    return ERROR_HEAT.follows(value, [row for row in decided if row["value"] == value], subject=group)
+    return any_difference(ERROR_HEAT, decided, subject=group)
+
+
+def any_difference(finding, decided, subject=""):
+    """Whether one of `decided` is different; too_few where all have too few maps."""
+    different = [row for row in decided if row["value"] == "different"]
+    none = "too_few" if all(row["value"] == "too_few" for row in decided) else "undetected"
+    return finding.any_of(different, decided, some="different", none=none, subject=subject)
 
 
 def checks(trust):
@@ -231,7 +233,7 @@ def checks(trust):
 def of_models(finding, decided, value):
     """The models of which `value` was decided."""
     models = [row["subject"] for row in decided if row["value"] == value]
-    return finding.follows("both" if len(models) == len(MODELS) else models[0] if models else "neither", decided)
+    return finding.follows(decide.which_models(models), decided)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,19 @@ def test_each_value_is_decided_by_its_limit(name, value, changed):
     assert decided(**changed)[name]["value"] == value
 
 
+def test_one_region_or_group_that_differs_is_enough():
+    """The farthest would have to turn; where there is none, the nearest is enough."""
+    near, far = (0.1, 1.1), (0.2, 0.4)
+    found = decided(differences={("missed covid", "lungs"): near, ("missed covid", "border"): far,
+                                 ("false alarm", "lungs"): (0.1, 0.3)})  # fmt: skip
+    assert found["error_heat missed covid"]["margin"] == pytest.approx(2)
+    assert found["error_heat false alarm"]["margin"] == pytest.approx(1)
+    assert (found["error_maps"]["value"], found["error_maps"]["margin"]) == ("different", pytest.approx(2))
+    found = decided(differences={("missed covid", "lungs"): (-0.1, 0.3), ("missed covid", "border"): NONE})
+    assert found["error_heat missed covid"]["margin"] == pytest.approx(0.5)
+    assert (found["error_maps"]["value"], found["error_maps"]["margin"]) == ("undetected", pytest.approx(0.5))
+
+
 def test_a_bias_is_as_far_from_its_limit_as_the_weaker_of_what_supports_it():
     found = decided(lifts={BORDER: (1.1, 1.3), CORNERS: (1.01, 1.3)})
     assert found["border_heat true covid"]["margin"] == pytest.approx(1)
