@@ -133,12 +133,12 @@ def findings(
     studies |= {"optimizer": optimizer, "loss": loss, "head": head, "cut": cut}
     side, study_side = settings["dataset"]["image_size"], settings["ablate"]["image_size"]
     effects = {study: variants(study, table) for study, table in studies.items()}
-    decided = [
-        row for study, of_study in effects.items() for row in [*of_study.values(), *study_effects(study, of_study)]
-    ]
+    decided = []
+    for study, table in studies.items():
+        decided += [*effects[study].values(), *study_effects(study, table)]
     decided += [selected("optimizer", optimizer, tune_baseline_best), selected("loss", loss, tune_baseline_best)]
     decided += [selected_head(head, tune_transfer_selection)]
-    decided += [underfitting(resolution, effects["resolution"]), smaller_size(resolution, effects["resolution"], side)]
+    decided += [underfitting(resolution, effects["resolution"]), smaller_size(resolution, side)]
     decided += [own_size(resolution, side), per_image(effects["normalisation"])]
     of_views = effect_of_views(views)
     decided += [augmentation_gap(augmentation), of_views, augmentation_effect(effects["augmentation"], of_views)]
@@ -171,13 +171,20 @@ def variants(study, table):
     }
 
 
-def study_effects(study, effects):
+def study_effects(study, table):
     """Whether the study has several variants, and some of each effect."""
-    decided = list(effects.values())
-    yield VARIANTS.is_("several" if decided else "one", subject=study)
-    for finding, effect in ((BETTER, "better"), (WORSE, "worse"), (UNDETECTED, "undetected")):
-        alike = [row for row in decided if row["value"] == effect]
-        yield finding.follows("some" if alike else "none", alike or decided, subject=study)
+    rows = others(table)
+    yield VARIANTS.is_("several" if rows else "one", subject=study)
+    for finding, side in ((BETTER, "above"), (WORSE, "below"), (UNDETECTED, "neither")):
+        yield any_interval(finding, rows, side, some="some", none="none", subject=study)
+
+
+def any_interval(finding, rows, side, *, some, none, subject=""):
+    """Whether the interval of one of `rows` is on this side of 0: above, below or neither."""
+    values = dict.fromkeys(("above", "below", "neither"), none) | {side: some}
+    decided = [finding.of_interval(row, **values) for row in rows]
+    found = [row for row in decided if row["value"] == some]
+    return finding.any_of(found, decided, some=some, none=none, subject=subject)
 
 
 def with_effect(table, effects, *values):
@@ -220,10 +227,9 @@ def underfitting(table, effects):
     return UNDERFITTING.of_number(reference(table), "train_auc", limit=(least, "train_auc"), **values)
 
 
-def smaller_size(table, effects, side):
-    smaller = [effects[str(row["variant"])] for row in others(table) if pixels(row) < side]
-    better = [effect for effect in smaller if effect["value"] == "better"]
-    return SMALLER_SIZE.follows("better" if better else "not_better", better or smaller)
+def smaller_size(table, side):
+    smaller = [row for row in others(table) if pixels(row) < side]
+    return any_interval(SMALLER_SIZE, smaller, "above", some="better", none="not_better")
 
 
 def own_size(table, side):
@@ -338,9 +344,8 @@ def deepest_cut(table):
 
 def shares(table):
     """The head against the baseline at each number of images, and over all."""
-    decided = [
-        IMAGES.of_interval(row, subject=str(row["images"]), **LEADS) for row in decide.rows(table, model="transfer")
-    ]
+    rows = decide.rows(table, model="transfer")
+    decided = [IMAGES.of_interval(row, subject=str(row["images"]), **LEADS) for row in rows]
     values = {row["value"] for row in decided}
     if values == {"higher"}:
         value = "always"
@@ -348,11 +353,10 @@ def shares(table):
         value = "higher_and_lower"
     else:
         value = next((value for value in ("higher", "lower") if value in values), "undetected")
-    undetected = [row for row in decided if row["value"] == "undetected"]
     return [
         *decided,
         LEAD.follows(value, decided),
-        LEAD_OPEN.follows("some" if undetected else "none", undetected or decided),
+        any_interval(LEAD_OPEN, rows, "neither", some="some", none="none"),
     ]
 
 

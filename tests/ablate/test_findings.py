@@ -59,9 +59,34 @@ def test_a_variant_differs_where_its_interval_excludes_0(low, high, value):
 def test_a_study_has_variants_of_each_effect(variants, expected):
     made = study("loss", "reference", variants)
     names = ("variants", "better", "worse", "undetected")
-    assert values(ablate.study_effects("loss", effects(made))) == dict(
+    assert values(ablate.study_effects("loss", made)) == dict(
         zip((f"{name} loss" for name in names), expected, strict=True)
     )
+
+
+def with_intervals(name, reference, **intervals):
+    """A study whose variants have these intervals."""
+    made = study(name, reference, dict.fromkeys(intervals, "better"))
+    made.loc[1:, ["ci_low", "ci_high"]] = list(intervals.values())
+    return made
+
+
+def test_one_variant_is_enough_for_its_effect():
+    """The farthest of a kind would have to turn; the first that turns ends that there is none."""
+    made = with_intervals("loss", "a", b=(1, 3), c=(2, 4), d=(-1, 3), e=(-2, 3), f=(-4, -1))
+    margins = {row["finding"]: row["margin"] for row in ablate.study_effects("loss", made)}
+    assert margins == {"variants": None, "better": 2, "worse": pytest.approx(1 / 1.5), "undetected": pytest.approx(0.8)}
+    # Neither a better nor an undetected one: their intervals would have to cross 0 with the lower, the upper end.
+    made = with_intervals("loss", "a", b=(-5, -1))
+    margins = {row["finding"]: row["margin"] for row in ablate.study_effects("loss", made)}
+    assert margins == {"variants": None, "better": 2.5, "worse": 0.5, "undetected": 0.5}
+
+
+def test_a_smaller_size_that_is_better_is_as_far_as_the_best_shown():
+    made = with_intervals("resolution", "224 pixels", **{"64 pixels": (1, 3), "96 pixels": (2, 4)})
+    assert ablate.smaller_size(made, 128)["margin"] == 2
+    made = with_intervals("resolution", "224 pixels", **{"64 pixels": (-1, 3), "96 pixels": (-3, 0.1)})
+    assert ablate.smaller_size(made, 128)["margin"] == 0.5  # not that of the upper end near 0
 
 
 def test_effects_list_the_variants_of_all_studies_with_the_references():
@@ -116,7 +141,7 @@ def test_a_reference_is_underfitted_where_every_better_size_fits_better(referenc
 )
 def test_a_size_below_that_of_the_models_is_better_or_not(side, effect, value):
     made = study("resolution", "224 pixels", {"128 pixels": effect})
-    assert ablate.smaller_size(made, effects(made), side)["value"] == value
+    assert ablate.smaller_size(made, side)["value"] == value
 
 
 @pytest.mark.parametrize(("side", "value"), [(128, "studied"), (224, "studied"), (127, "left_out")])
@@ -268,6 +293,14 @@ def test_the_head_leads_at_some_numbers_of_images(of_head, lead, lead_open):
     decided = ablate.shares(data(of_head, [0.9] * len(of_head)))
     assert [row["value"] for row in decided] == [*of_head, lead, lead_open]
     assert decided[0]["subject"] == str(round(100 / len(of_head)))
+
+
+def test_a_lead_is_open_as_long_as_at_one_number_of_images():
+    made = data(["undetected", "undetected"], [0.9, 0.9])
+    made.loc[made["model"] == "transfer", ["ci_low", "ci_high"]] = [(-1, 3), (-2, 2)]
+    assert ablate.shares(made)[-1]["margin"] == 1
+    made.loc[made["model"] == "transfer", ["ci_low", "ci_high"]] = [(1, 3), (-3, -2)]
+    assert ablate.shares(made)[-1]["margin"] == 1  # not that of the other, 4
 
 
 @pytest.mark.parametrize(
