@@ -9,12 +9,10 @@ import pandas as pd
 
 from pipeline import findings as decide
 from pipeline.command import run
-from pipeline.findings import INTERVAL, Finding, Margin
+from pipeline.findings import CHANCE, INTERVAL, SIGNIFICANT, WHICH_MODELS, Finding, Margin
 from pipeline.vocabulary import MODELS
 
-CHANCE = 0.5  # the AUC of a model that ranks at random
 HIGH_AUC = 0.9  # from here discrimination is called outstanding (Hosmer, Lemeshow and Sturdivant 2013)
-SIGNIFICANT = 0.05  # level of a test; its counterpart are 95 % intervals
 # Of a calibrated model (van Calster et al. 2019).
 PERFECT_SLOPE, PERFECT_INTERCEPT = 1, 0
 
@@ -60,9 +58,7 @@ VAL_TEST = Finding(
     ("higher", "lower", "undetected"),
     "the 95 % interval of the difference in AUC, test less val, excludes 0",
 )
-VAL_TEST_LOSS = Finding(
-    "val_test_loss", ("both", "baseline", "transfer", "neither"), "the models whose AUC is lower on test than on val"
-)
+VAL_TEST_LOSS = Finding("val_test_loss", WHICH_MODELS, "the models whose AUC is lower on test than on val")
 VAL_TEST_RATE = Finding(
     "val_test_rate",
     ("lower", "not_lower"),
@@ -104,9 +100,7 @@ EXTERNAL_CHANGE = Finding(
     ("worse", "better", "undetected"),
     "the 95 % interval of the difference in AUC, external set less test set, excludes 0",
 )
-EXTERNAL_LOSS = Finding(
-    "external_loss", ("both", "baseline", "transfer", "neither"), "the models whose AUC is lower on the external set"
-)
+EXTERNAL_LOSS = Finding("external_loss", WHICH_MODELS, "the models whose AUC is lower on the external set")
 EXTERNAL_RATE = Finding(
     "external_rate",
     ("lower", "not_lower"),
@@ -253,13 +247,15 @@ def paired_tests(compare):
     decided = []
     for metric in ("accuracy", "sensitivity", "specificity"):
         row = decide.row(compare, metric=metric)
+        margins = [(Margin.of_number(row["p"], SIGNIFICANT), SIGNIFICANT)]
         if row["p"] < SIGNIFICANT:
             value = "transfer" if row["difference"] > 0 else "baseline"
         else:
             value = "undetected" if row["ci_low"] <= 0 <= row["ci_high"] else "disputed"
-        margin = Margin.of_number(row["p"], SIGNIFICANT)
+            margins.append((Margin.of_interval(row["ci_low"], row["ci_high"], 0), 0))
+        margin, limit = min(margins)
         cells = [(row, column) for column in ("p", "difference", "ci_low", "ci_high")]
-        decided.append(PAIRED.is_(value, cells=cells, limit=SIGNIFICANT, margin=margin, subject=metric))
+        decided.append(PAIRED.is_(value, cells=cells, limit=limit, margin=margin, subject=metric))
     return decided
 
 
@@ -287,9 +283,7 @@ def rates_at_thresholds(table, ends, rate, thresholds):
         for metric in ("sensitivity", "specificity")
     ]
     lower = [each for each in rates if each["value"] == "lower"]
-    # One of them is enough: that which is farthest from the limit decides.
-    decided = [max(lower, key=lambda each: each["margin"] or 0)] if lower else rates
-    return [*rates, thresholds.follows("lower" if lower else "carry_over", decided)]
+    return [*rates, thresholds.any_of(lower, rates, some="lower", none="carry_over")]
 
 
 def loss(finding, rows, ends):
@@ -299,9 +293,9 @@ def loss(finding, rows, ends):
         rows: of each model; ends: columns of the interval.
     """
     models = [row["model"] for row in rows if row[ends[1]] < 0]
-    value = "both" if len(models) == len(MODELS) else models[0] if models else "neither"
     margin = min(Margin.of_interval(*(row[end] for end in ends), 0, "high") for row in rows)
-    return finding.is_(value, cells=[(row, end) for row in rows for end in ends], limit=0, margin=margin)
+    cells = [(row, end) for row in rows for end in ends]
+    return finding.is_(decide.which_models(models), cells=cells, limit=0, margin=margin)
 
 
 def calibrations(table):

@@ -128,22 +128,27 @@ def test_rankings(decide, interval, expected):
 
 
 @pytest.mark.parametrize(
-    "p, difference, interval, expected",
+    "p, difference, interval, expected, limit, margin",
     [
-        (0.049, 0.02, (0.01, 0.03), "transfer"),
-        (0.049, -0.02, (-0.03, -0.01), "baseline"),
-        (0.05, 0.02, (-0.001, 0.03), "undetected"),
-        (0.05, 0.02, (0.001, 0.03), "disputed"),
-        (0.05, -0.02, (-0.03, -0.001), "disputed"),
-        (1.0, 0.0, (0.0, 0.0), "undetected"),
+        (0.049, 0.02, (0.01, 0.03), "transfer", 0.05, 0.02),
+        (0.049, -0.02, (-0.03, -0.01), "baseline", 0.05, 0.02),
+        (0.05, 0.02, (-0.001, 0.03), "undetected", 0.05, 0),
+        (0.05, 0.02, (0.001, 0.03), "disputed", 0.05, 0),
+        (0.05, -0.02, (-0.03, -0.001), "disputed", 0.05, 0),
+        # The interval's end is nearer to making it disputed, or undetected, than p to being significant.
+        (0.06, 0.02, (-0.001, 0.039), "undetected", 0, 0.05),
+        (0.06, 0.02, (0.001, 0.041), "disputed", 0, 0.05),
+        (1.0, 0.0, (-0.01, 0.01), "undetected", 0, 1),
     ],
 )
-def test_the_exact_test_decides_and_an_interval_that_disagrees_is_noticed(p, difference, interval, expected):
+def test_the_exact_test_decides_and_an_interval_that_disagrees_is_noticed(
+    p, difference, interval, expected, limit, margin
+):
     row = {"p": p, "difference": difference, "ci_low": interval[0], "ci_high": interval[1]}
     compare = table("evaluate/compare", [row | {"metric": metric} for metric in ("accuracy", *METRICS)])
     decided = stage.paired_tests(compare)
     assert values(decided) == dict.fromkeys(("accuracy", "sensitivity", "specificity"), expected)
-    assert decided[0]["margin"] == pytest.approx(abs(p - 0.05) / 0.05)
+    assert (decided[0]["limit"], decided[0]["margin"]) == (limit, pytest.approx(margin))
 
 
 def val_test(**intervals):
