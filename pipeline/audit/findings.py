@@ -11,12 +11,10 @@ import pandas as pd
 
 from pipeline import findings as decide
 from pipeline.command import run
-from pipeline.findings import Finding, Margin
+from pipeline.findings import CHANCE, MOST, WHICH_MODELS, Finding, Margin
 from pipeline.statistics import comparisons
 from pipeline.vocabulary import LABELS, MODELS
 
-CHANCE = 0.5  # the AUC of a model that ranks at random
-MOST = 0.5  # of the predictions, or of the heat: more than half
 # A crop moves and scales the whole film, which flips predictions near the threshold; a tenth of them is more than that.
 MIN_FLIPPED = 0.1
 RATIO, FLIPPED = ("ratio_ci_low", "ratio_ci_high"), ("flipped_ci_low", "flipped_ci_high")
@@ -30,7 +28,7 @@ SHORTCUT = Finding(
 SHORTCUT_CONTROL = Finding(
     "shortcut_control",
     ("inside_blanked", "border_alone", "outline"),
-    "the largest shortcut ratio of the controls that decide",
+    "the highest lower end of the 95 % intervals of the shortcut ratio, if one is flagged; else the highest upper end",
 )
 OUTSIDE = Finding(
     "outside",
@@ -52,7 +50,7 @@ CROP = Finding(
     ("flips", "undetected"),
     "the 95 % interval of the predictions that cropping flips, in a class, is above the limit",
 )
-CROP_MODELS = Finding("crop_models", ("both", *MODELS, "neither"), "the models whose predictions cropping flips")
+CROP_MODELS = Finding("crop_models", WHICH_MODELS, "the models whose predictions cropping flips")
 MARKERS = Finding(
     "markers",
     ("differ", "undetected"),
@@ -81,7 +79,6 @@ def findings(
     """Decide the findings."""
     crops = [crop(counterfactuals, model) for model in MODELS]
     flipping = [row["subject"] for row in crops if row["value"] == "flips"]
-    models = "both" if len(flipping) == len(MODELS) else flipping[0] if flipping else "neither"
     model = gradcam_groups["model"].iloc[0]
     decided = [
         *shortcut(controls),
@@ -89,7 +86,7 @@ def findings(
         no_places(controls),
         inside_dependence(counterfactuals),
         *crops,
-        CROP_MODELS.follows(models, crops),
+        CROP_MODELS.follows(decide.which_models(flipping), crops),
         markers_differ(markers),
         map_against_crop(gradcam_differences, counterfactuals, model),
         map_against_blanking(gradcam_regions, counterfactuals, model),
@@ -104,11 +101,16 @@ def shortcut(controls):
         return [too_poor(SHORTCUT, controls)]
     # The control that decides need not be the one with the greatest ratio.
     flagged = [row for row in tested if row["ratio_ci_low"] > row["flag"]]
-    undecided = [row for row in tested if row["ratio_ci_high"] > row["flag"]]
-    deciding = max(flagged or undecided or tested, key=lambda row: row["ratio"])
+    deciding = max(flagged or tested, key=lambda row: row["ratio_ci_low" if flagged else "ratio_ci_high"])
     named = {"above": "flagged", "below": "not_flagged", "neither": "undecided"}
+    decided = SHORTCUT.of_interval(deciding, RATIO, limit=(deciding, "flag"), **named)
+    if decided["value"] == "undecided":
+        # Any other control may be the first to be flagged.
+        named["below"] = "undecided"
+        lower_ends = [SHORTCUT.of_interval(row, RATIO, limit=(row, "flag"), **named) for row in tested]
+        decided = SHORTCUT.follows("undecided", [decided, *lower_ends])
     return [
-        SHORTCUT.of_interval(deciding, RATIO, limit=(deciding, "flag"), **named),
+        decided,
         SHORTCUT_CONTROL.is_(deciding["control"], cells=[(deciding, column) for column in ("ratio", *RATIO)]),
     ]
 
@@ -167,9 +169,7 @@ def crop(counterfactuals, model):
         for label in LABELS
     ]
     flipped = [row for row in of_classes if row["value"] == "flips"]
-    if flipped:
-        return CROP.follows("flips", [max(flipped, key=lambda row: row["margin"])], subject=model)
-    return CROP.follows("undetected", of_classes, subject=model)
+    return CROP.any_of(flipped, of_classes, some="flips", none="undetected", subject=model)
 
 
 def markers_differ(markers):
@@ -198,7 +198,8 @@ def map_against_crop(differences, counterfactuals, model):
     decided = [of_heat, of_crop]
     unsure = [row for row in decided if row["value"] == "undetected"]
     if unsure:
-        return MAP_AGAINST_CROP.follows("undetected", unsure)
+        # Every part must be detected: the last of them decides.
+        return MAP_AGAINST_CROP.follows("undetected", [decide.farthest(unsure)])
     return MAP_AGAINST_CROP.follows("agrees" if of_heat["value"] == of_crop["value"] else "contradicted", decided)
 
 
@@ -207,20 +208,21 @@ def map_against_blanking(regions, counterfactuals, model):
 
     By the lungs or the central region, the first region of each group.
     """
+    heat = decide.rows(regions, group="true covid")[0]
     blanked = decide.row(counterfactuals, model=model, edit="inside", label="covid")
-    of_heat = MAP_AGAINST_BLANKING.of_interval(
-        decide.rows(regions, group="true covid")[0],
-        SHARE,
-        limit=MOST,
-        above="heat_alone",
-        below="dependence_alone",
-        neither="undetected",
-    )
-    of_blanking = MAP_AGAINST_BLANKING.of_interval(
-        blanked, FLIPPED, limit=MOST, above="dependence_alone", below="heat_alone", neither="undetected"
-    )
-    value = of_heat["value"] if of_heat["value"] == of_blanking["value"] else "undetected"
-    return MAP_AGAINST_BLANKING.follows(value, [of_heat, of_blanking])
+    lacking = []
+    for value, of_heat, of_blanking in (("heat_alone", "above", "below"), ("dependence_alone", "below", "above")):
+        parts = [
+            MAP_AGAINST_BLANKING.of_interval(
+                row, ends, limit=MOST, **dict.fromkeys(("above", "below", "neither"), "undetected") | {side: value}
+            )
+            for row, ends, side in ((heat, SHARE, of_heat), (blanked, FLIPPED, of_blanking))
+        ]
+        undetected = [part for part in parts if part["value"] == "undetected"]
+        if not undetected:
+            return MAP_AGAINST_BLANKING.follows(value, parts)
+        lacking.append(decide.farthest(undetected))
+    return MAP_AGAINST_BLANKING.follows("undetected", lacking)
 
 
 def difference(rows, value, ends):

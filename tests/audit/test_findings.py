@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from pipeline.audit.findings import findings
+from pipeline.audit.findings import findings, shortcut
 
 BLIND = ("inside_blanked", "border_alone", "outline")
 CONTROLS = {  # AUC with its interval, ratio, whether it is flagged
@@ -153,6 +153,71 @@ def test_a_shortcut_is_found_with_the_cells_that_decide_it():
 )
 def test_each_value_is_decided_by_its_limit(name, value, changed):
     assert decided(**changed)[name]["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("ratios", "value", "control", "margin"),
+    [
+        # (low, ratio, high) of inside_blanked and border_alone, against 0.8
+        (((0.81, 1.0, 1.19), (0.9, 0.95, 1.0)), "flagged", "border_alone", 0.1 / 0.05),
+        (((0.7, 0.9, 1.1), (0.81, 0.85, 0.89)), "flagged", "border_alone", 0.01 / 0.04),
+        (((0.75, 0.79, 0.83), (0.6, 0.75, 0.9)), "undecided", "border_alone", 0.1 / 0.15),
+        (((0.79, 0.81, 0.83), (0.6, 0.75, 0.9)), "undecided", "border_alone", 0.01 / 0.02),
+        (((0.7, 0.72, 0.74), (0.5, 0.65, 0.8)), "undecided", "border_alone", 0),
+        (((0.7, 0.72, 0.74), (0.5, 0.65, 0.79)), "not_flagged", "border_alone", 0.01 / 0.145),
+        (((0.7, 0.72, 0.79), (0.5, 0.73, 0.78)), "not_flagged", "inside_blanked", 0.01 / 0.045),
+    ],
+)
+def test_the_ends_of_the_intervals_decide_on_a_shortcut(ratios, value, control, margin):
+    rows = [
+        {"control": name, "blind": True, "ratio_ci_low": low, "ratio": ratio, "ratio_ci_high": high, "flag": 0.8}
+        for name, (low, ratio, high) in zip(("inside_blanked", "border_alone"), ratios, strict=True)
+    ]
+    found, deciding = shortcut(frame("audit/controls", rows))
+    assert (found["value"], deciding["value"]) == (value, control)
+    assert (found["limit"], found["margin"]) == (0.8, pytest.approx(margin, abs=1e-9))
+
+
+def test_one_class_that_flips_is_enough():
+    crops = {("transfer", "covid"): (0.3, 0.2, 0.4), ("transfer", "normal"): (0.3, 0.15, 0.45)}
+    assert decided(crops=crops)["crop transfer"]["margin"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("heat", "crops", "margin"),
+    [
+        # The difference in flips is detected: that in heat decides alone.
+        ((-0.01, 0.03), {}, 0.5),
+        # Neither is: both would have to be, and so the farther decides.
+        ((-0.01, 0.03), {("transfer", "normal"): (0.02, 0.01, 0.06)}, 1),
+        ((math.nan, math.nan), {("transfer", "normal"): (0.02, 0.01, 0.06)}, None),
+    ],
+)
+def test_map_and_crop_are_both_detected_or_nothing_is(heat, crops, margin):
+    found = decided(heat=heat, crops=crops)["map_against_crop"]
+    assert found["value"] == "undetected"
+    assert found["margin"] == pytest.approx(margin) if margin else pd.isna(found["margin"])
+
+
+@pytest.mark.parametrize(
+    ("share", "flipped", "margin"),
+    [
+        # Both are open: "heat alone" lacks 0.5 of the heat's interval and 0.2 of that of the flips, "dependence alone"
+        # 1.5 and 1.8.
+        ((0.45, 0.65), (0.32, 0.52), 0.5),
+        # "heat alone" lacks 0.2 and 1.8, "dependence alone" 1.8 and 0.2.
+        ((0.48, 0.68), (0.48, 0.68), 1.8),
+        # No heat alone, as predictions depend on the region: its whole interval would have to pass the middle.
+        ((0.51, 0.71), (0.6, 0.8), 2.1),
+        # The heat is in the region: the flips decide, by their upper end.
+        ((0.51, 0.71), (0.35, 0.55), 0.5),
+        ((math.nan, math.nan), (0.48, 0.68), None),
+    ],
+)
+def test_heat_and_dependence_must_be_on_opposite_sides(share, flipped, margin):
+    found = decided(share=share, inside={"covid": (sum(flipped) / 2, *flipped)})["map_against_blanking"]
+    assert found["value"] == "undetected"
+    assert found["margin"] == pytest.approx(margin) if margin else pd.isna(found["margin"])
 
 
 def test_no_control_decides_where_whole_images_are_too_hard():
