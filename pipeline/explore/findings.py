@@ -8,11 +8,10 @@ import pandas as pd
 
 from pipeline import findings as decide
 from pipeline.command import run
-from pipeline.explore.describe import SIGNIFICANT, SMALL
-from pipeline.findings import Finding, Margin
+from pipeline.explore.describe import SMALL
+from pipeline.findings import CHANCE, SIGNIFICANT, Finding, Margin
 from pipeline.vocabulary import LABELS
 
-CHANCE = 0.5  # AUC of a score that does not depend on the class
 MAX_SPREAD = 0.01  # of the share of a class over the splits: a percentage point, less than the article shows
 BALANCED = (0.4, 0.6)  # share of a class: outside, a model that knows only the majority is right in 60 % and more
 # Difference of the classes' mean grey values, in standard deviations of all pixels: half of a small effect in the sense
@@ -29,7 +28,7 @@ DIVISION = Finding(
 )
 BALANCE = Finding("balance", ("balanced", "unbalanced"), "the share of COVID-19 in train lies between 40 and 60 %")
 SIZE = Finding("size", ("same", "different"), "all images have one width and one height")
-RESIZING = Finding("resizing", ("down", "not_down"), "dataset.image_size is below the least width in train")
+RESIZING = Finding("resizing", ("down", "not_down"), "dataset.image_size is below the least width and height in train")
 BRIGHTNESS = Finding(
     "brightness",
     ("differs", "alike"),
@@ -92,8 +91,10 @@ def division(classes, uniformity):
     shares = [row["share"] for row in rows]
     spread, found = max(shares) - min(shares), RESULTS[test["result"]]
     value = "uniform" if found != "different" and spread < MAX_SPREAD else found
-    cells = [*((row, "share") for row in rows), (test, "result")]
-    return DIVISION.is_(value, cells=cells, limit=MAX_SPREAD, margin=Margin.of_number(spread, MAX_SPREAD))
+    by_spread, by_test = (Margin.of_number(spread, MAX_SPREAD), MAX_SPREAD), min(margins_of_test(test))
+    margin, limit = {"uniform": by_spread, "different": by_test}.get(value, min(by_spread, by_test))
+    cells = [*((row, "share") for row in rows), (test, "result"), (test, "p_holm"), (test, "value")]
+    return DIVISION.is_(value, cells=cells, limit=limit, margin=margin)
 
 
 def balance(classes):
@@ -113,7 +114,8 @@ def size(sizes):
 
 def resizing(sizes, side):
     row = decide.row(sizes, split="train")
-    return RESIZING.of_number(row, "min_width", limit=side, above="down", below="not_down", equal="not_down")
+    least = min(("min_width", "min_height"), key=row.values.get)
+    return RESIZING.of_number(row, least, limit=side, above="down", below="not_down", equal="not_down")
 
 
 def brightness(pixels):
@@ -146,23 +148,29 @@ def cues(shortcuts):
 
 def quality(of_cues):
     differing = [row for row in of_cues if row["value"] != "undetected"]
-    return QUALITY.follows("differs" if differing else "undetected", differing or of_cues)
+    return QUALITY.any_of(differing, of_cues, some="differs", none="undetected")
 
 
 def splits(uniformity):
-    """By the test that is nearest to another result, among those that have the worst."""
+    """By the worst result of a test, and the test that would be the first to turn it."""
     rows = decide.rows(uniformity)
     worst = max((row["result"] for row in rows), key=list(RESULTS).index)
-    margins = [(margin_of_test(row), row) for row in rows if row["result"] == worst]
-    margin, row = min(margins, key=lambda pair: pair[0].number)
-    return SPLITS.is_(RESULTS[worst], cells=[(row, "p_holm"), (row, "value")], limit=SIGNIFICANT, margin=margin)
+    value, alike = RESULTS[worst], [row for row in rows if row["result"] == worst]
+
+    def nearest(row):
+        return min(margins_of_test(row))
+
+    # One test is enough for the worst result of all: it turns with the last of them.
+    row = (max if value == "different" else min)(alike, key=nearest)
+    margin, limit = nearest(row)
+    return SPLITS.is_(value, cells=[(row, "p_holm"), (row, "value")], limit=limit, margin=margin)
 
 
-def margin_of_test(row):
-    """From significance; of a significant test, from a relevant effect."""
-    if row["p_holm"] >= SIGNIFICANT:
-        return Margin.of_number(row["p_holm"], SIGNIFICANT)
-    return Margin.of_number(row["value"], SMALL[row["test"]])
+def margins_of_test(row):
+    """(margin, limit) of its p and, where that is significant, of its effect: either turns the result."""
+    yield Margin.of_number(row["p_holm"], SIGNIFICANT), SIGNIFICANT
+    if row["p_holm"] < SIGNIFICANT:
+        yield Margin.of_number(row["value"], SMALL[row["test"]]), SMALL[row["test"]]
 
 
 def power(uniformity):

@@ -28,21 +28,24 @@ def classes(*shares):
 
 
 @pytest.mark.parametrize(
-    ("result", "last", "value"),
+    ("p", "effect", "last", "value", "limit", "margin"),
     [
-        ("none found", 0.2599, "uniform"),
-        ("negligible", 0.2599, "uniform"),
-        ("different", 0.2599, "different"),
-        ("none found", 0.2601, "undetected"),
-        ("negligible", 0.2401, "uniform"),
-        ("negligible", 0.2399, "negligible"),
+        (0.06, 0.01, 0.2599, "uniform", 0.01, 0.01),
+        (0.04, 0.0999, 0.2599, "uniform", 0.01, 0.01),
+        (0.06, 0.01, 0.2601, "undetected", 0.01, 0.01),
+        (0.06, 0.01, 0.29, "undetected", 0.05, 0.2),
+        (0.04, 0.01, 0.2401, "uniform", 0.01, 0.01),
+        (0.04, 0.01, 0.2399, "negligible", 0.01, 0.01),
+        (0.04, 0.01, 0.29, "negligible", 0.05, 0.2),
+        (0.01, 0.099, 0.29, "negligible", 0.1, 0.01),
+        # The spread plays no part.
+        (0.04, 0.2, 0.2599, "different", 0.05, 0.2),
+        (0.01, 0.11, 0.2599, "different", 0.1, 0.1),
     ],
 )
-def test_classes_are_divided_uniformly_to_within_a_percentage_point(result, last, value):
-    tests = table("uniformity", [{"test": "chi-square", "result": result}])
-    decided = explore.division(classes(0.25, 0.25, last), tests)
-    assert decided["value"] == value
-    assert decided["margin"] == pytest.approx(abs(abs(last - 0.25) - 0.01) / 0.01)
+def test_classes_are_divided_uniformly_to_within_a_percentage_point(p, effect, last, value, limit, margin):
+    decided = explore.division(classes(0.25, 0.25, last), uniformity(("chi-square", p, effect)))
+    assert (decided["value"], decided["limit"], decided["margin"]) == (value, limit, pytest.approx(margin))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +64,11 @@ def test_images_have_one_size_or_several(width, height, value):
 
 
 @pytest.mark.parametrize(("side", "value"), [(59, "down"), (60, "not_down"), (61, "not_down")])
-def test_images_are_downsampled_or_not(side, value):
-    assert explore.resizing(table("sizes", [{"split": "train", "min_width": 60}]), side)["value"] == value
+@pytest.mark.parametrize(("width", "height", "least"), [(60, 200, "min_width"), (200, 60, "min_height")])
+def test_images_are_downsampled_where_both_sides_are_greater(width, height, least, side, value):
+    sizes = table("sizes", [{"split": "train", "min_width": width, "min_height": height}])
+    decided = explore.resizing(sizes, side)
+    assert (decided["value"], decided["cells"]) == (value, f"explore/sizes:1:{least}")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,14 @@ def test_cues_separate_the_classes_where_their_interval_lies_above_chance(strong
     assert [row["subject"] for row in decided] == ["", "sharpness"]
 
 
+def test_one_way_to_separate_the_classes_is_enough():
+    """The stronger one would have to fall; where there is none, the nearer one would be enough."""
+    together, strongest = explore.cues(shortcuts((0.51, 0.7, 0.71), (0.6, 0.65, 0.7)))
+    assert explore.quality([together, strongest])["margin"] == together["margin"] == pytest.approx(2)
+    together, strongest = explore.cues(shortcuts((0.49, 0.7, 0.69), (0.4, 0.5, 0.6)))
+    assert explore.quality([together, strongest])["margin"] == strongest["margin"] == pytest.approx(0.1)
+
+
 def uniformity(*rows):
     """(test, p_holm, value), with the result that follows from them."""
     made = [{"test": test, "p_holm": p, "value": value} for test, p, value in rows]
@@ -111,16 +125,23 @@ def uniformity(*rows):
 
 
 @pytest.mark.parametrize(
-    ("rows", "value", "deciding", "margin"),
+    ("rows", "value", "deciding", "limit", "margin"),
     [
-        ([("chi-square", 0.06, 0.01), ("classifier", 0.9, 0.52)], "undetected", 1, 0.2),
-        ([("chi-square", 0.04, 0.01), ("classifier", 0.9, 0.52)], "negligible", 1, 0.9),
-        ([("chi-square", 0.04, 0.05), ("classifier", 0.01, 0.6)], "different", 2, 0.6 / SMALL["classifier"] - 1),
+        ([("chi-square", 0.06, 0.01), ("classifier", 0.9, 0.52)], "undetected", 1, 0.05, 0.2),
+        # p that is no longer significant turns it, and so does a relevant effect.
+        ([("chi-square", 0.04, 0.01), ("classifier", 0.9, 0.52)], "negligible", 1, 0.05, 0.2),
+        ([("chi-square", 0.01, 0.09), ("classifier", 0.9, 0.52)], "negligible", 1, 0.1, 0.1),
+        ([("chi-square", 0.01, 0.13), ("classifier", 0.9, 0.52)], "different", 1, 0.1, 0.3),
+        ([("chi-square", 0.045, 0.13), ("classifier", 0.9, 0.52)], "different", 1, 0.05, 0.1),
+        # One different test is enough: the farther one decides.
+        ([("chi-square", 0.01, 0.11), ("chi-square", 0.01, 0.15)], "different", 2, 0.1, 0.5),
+        ([("chi-square", 0.04, 0.05), ("classifier", 0.01, 0.6)], "different", 2, SMALL["classifier"],
+         0.6 / SMALL["classifier"] - 1),
     ],
-)
-def test_splits_are_as_different_as_the_worst_test(rows, value, deciding, margin):
+)  # fmt: skip
+def test_splits_are_as_different_as_the_worst_test(rows, value, deciding, limit, margin):
     decided = explore.splits(uniformity(*rows))
-    assert decided["value"] == value and decided["margin"] == pytest.approx(margin)
+    assert (decided["value"], decided["limit"], decided["margin"]) == (value, limit, pytest.approx(margin))
     assert decided["cells"] == f"explore/uniformity:{deciding}:p_holm; explore/uniformity:{deciding}:value"
 
 
