@@ -145,7 +145,10 @@ def smooth_curve(model, row):
 def rises(model, row):
     value = "never" if row["rises"] == 0 else "beyond_fall" if row["relative_rise"] > 1 else "within_fall"
     subject = f"{model} {row['split']}"
-    return RISES.is_(value, cells=[(row, "rises"), (row, "relative_rise")], limit=1, subject=subject)
+    cells = [(row, "rises"), (row, "relative_rise")]
+    if value == "never":
+        return RISES.is_(value, cells=cells, limit=0, subject=subject)
+    return RISES.is_(value, cells=cells, limit=1, margin=Margin.of_number(row["relative_rise"], 1), subject=subject)
 
 
 def initial_best(model, row):
@@ -159,18 +162,18 @@ def initial_fit(model, history, gap):
     rows = decide.rows(history)
     if not np.isfinite(rows[-1]["train_loss"] + rows[-1]["val_loss"]):
         return INITIAL_FIT.is_("diverged", cells=[(rows[-1], "train_loss"), (rows[-1], "val_loss")], subject=model)
-    turned = gap["best_epoch"] < gap["epochs"]
+    continued = gap["best_epoch"] < gap["epochs"]  # after its best epoch
     late = ([row for row in rows if row["epoch"] > gap["best_epoch"]] or rows)[-LATE:]
     rise = exceeded_by_most(row["val_loss"] / gap["val_loss_at_best"] for row in late)
     gap_then = exceeded_by_most(row["val_loss"] - row["train_loss"] for row in late)
     # Below the limit in most epochs: its negative is above.
     part = -exceeded_by_most(-row["train_loss"] / row["val_loss"] for row in late)
-    deciding = [(rise, RISE)] if turned else []
-    if turned and rise > RISE:
+    deciding = [(rise, RISE)] if continued else []
+    if continued and rise > RISE:
         value = "overfits" if gap_then > gap["gap_at_best"] else "unstable"
         deciding.append((gap_then, gap["gap_at_best"]))
     else:
-        memorised, other = ("memorises", "fits") if turned else ("memorises_to_the_end", "underfits")
+        memorised, other = ("memorises", "fits") if continued else ("memorises_to_the_end", "underfits")
         value = memorised if part < MARKED else other
         deciding.append((part, MARKED))
     number, limit = min(deciding, key=lambda pair: Margin.of_number(*pair))
@@ -187,11 +190,12 @@ def exceeded_by_most(values):
 
 
 def first_tuned(model, smooth, fit):
-    uneven = any(row["value"] == "uneven" for row in smooth)
+    uneven = [row for row in smooth if row["value"] == "uneven"]
     overfitting = fit["value"] in ("overfits", "memorises", "memorises_to_the_end")
     value = {(True, True): "steps_and_overfitting", (False, True): "overfitting", (True, False): "steps"}
-    cells = [cell for row in [*smooth, fit] for cell in row["cells"].split("; ")]
-    return FIRST_TUNED.is_(value.get((uneven, overfitting), "learning_rate"), cells=cells, subject=model)
+    # One uneven curve is enough.
+    decided = [*([decide.farthest(uneven)] if uneven else smooth), fit]
+    return FIRST_TUNED.follows(value.get((bool(uneven), overfitting), "learning_rate"), decided, subject=model)
 
 
 def run_table(model, gap, limits):

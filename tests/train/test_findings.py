@@ -27,9 +27,9 @@ def gap_of(rows, *runs):
     loss and gap at the best epoch, gap at the end)."""
     (first,) = measure(rows, pd.DataFrame({"seed": [], "val_loss": [], "train_loss": []}))["gap"].to_dict("records")
     others = [
-        {"run": "selected", "seed": seed, "best_epoch": turn, "epochs": epochs, "val_loss_at_best": loss,
+        {"run": "selected", "seed": seed, "best_epoch": best, "epochs": epochs, "val_loss_at_best": loss,
          "gap_at_best": gap, "gap_at_end": end}
-        for seed, (turn, epochs, loss, gap, end) in enumerate(runs, start=1)
+        for seed, (best, epochs, loss, gap, end) in enumerate(runs, start=1)
     ]  # fmt: skip
     return table("baseline_gap", [first, *others])
 
@@ -120,6 +120,38 @@ def test_the_margin_of_smoothness_is_that_of_the_limit_nearest_to_being_passed()
     assert (decided["limit"], decided["margin"]) == (0.1, pytest.approx(0.1))
 
 
+@pytest.mark.parametrize(
+    ("share", "rise", "value", "limit", "margin"),
+    [
+        (0, 0, "never", 0, None),
+        (0.1, 0.9, "within_fall", 1, 0.1),
+        (0.1, 1, "within_fall", 1, 0),
+        (0.1, 1.2, "beyond_fall", 1, 0.2),
+        (0.1, math.inf, "beyond_fall", 1, None),  # it never falls
+    ],
+)
+def test_the_largest_rise_against_the_total_decrease(share, rise, value, limit, margin):
+    rows = table("baseline_smoothness", [{"split": "val", "rises": share, "relative_rise": rise}])
+    decided = stage.rises("baseline", stage.decide.row(rows))
+    assert (decided["value"], decided["limit"]) == (value, limit)
+    assert decided["margin"] == (margin if margin is None else pytest.approx(margin))
+
+
+@pytest.mark.parametrize(("second", "first", "margin"), [("uneven", "steps", 0.4), ("smooth", "steps", 0.1)])
+def test_one_uneven_curve_is_enough_to_tune_the_steps(second, first, margin):
+    curves = [
+        {"value": value, "margin": margin, "unit": "limit", "limit": 0.1, "cells": "a:1:b"}
+        for value, margin in (("uneven", 0.1), (second, 0.4))
+    ]
+    fit = {"value": "fits", "margin": 0.9, "unit": "limit", "limit": 1.1, "cells": "a:1:c"}
+    decided = stage.first_tuned("baseline", curves, fit)
+    assert (decided["value"], decided["margin"]) == (first, margin)
+    # Without an uneven curve the nearest one decides, or the fit.
+    smooth = [curve | {"value": "smooth"} for curve in curves]
+    assert stage.first_tuned("baseline", smooth, fit)["margin"] == 0.1
+    assert stage.first_tuned("baseline", smooth, fit | {"margin": 0.05})["margin"] == 0.05
+
+
 def test_a_loss_that_does_not_fall():
     assert initial([0.6, 0.7, 0.6], [0.6, 0.6, 0.6])["initial_fall", "baseline"] == "does_not_fall"
 
@@ -186,10 +218,12 @@ def test_overfitting_of_the_selected_configuration(gaps, value):
     assert selected(*((*ENDED, 0.4, gap, gap) for gap in gaps))["overfitting"] == value
 
 
-@pytest.mark.parametrize(("turns", "value"), [((28, 28), "no_run"), ((29, 28), "one_run"), ((29, 30), "some_runs")])
-def test_the_limit_of_epochs_ended_a_run_that_early_stopping_did_not(turns, value):
+@pytest.mark.parametrize(
+    ("best_epochs", "value"), [((28, 28), "no_run"), ((29, 28), "one_run"), ((29, 30), "some_runs")]
+)
+def test_the_limit_of_epochs_ended_a_run_that_early_stopping_did_not(best_epochs, value):
     """Of 30 epochs at most, with a patience of 2."""
-    assert selected(*((turn, 30, 0.4, 0.1, 0.1) for turn in turns))["epoch_limit"] == value
+    assert selected(*((best, 30, 0.4, 0.1, 0.1) for best in best_epochs))["epoch_limit"] == value
     assert selected((27, 29, 0.4, 0.1, 0.1))["epoch_limit"] == "no_run"
 
 
