@@ -57,6 +57,7 @@ POWER = Finding(
     ("insufficient", "not_shown"),
     "effects that are not significant, relative to the smallest relevant one: as large, they could not be detected",
 )
+MAJORITY = Finding("majority", LABELS, "the class with the larger share in val")
 
 RESULTS = {"none found": "undetected", "negligible": "negligible", "different": "different"}
 
@@ -76,6 +77,7 @@ def findings(
     decided = [copies(data_duplicates_summary), division(classes, uniformity), balance(classes), size(sizes)]
     decided += [resizing(sizes, settings["dataset"]["image_size"]), brightness(pixels), overlap(shortcuts)]
     decided += [*of_cues, quality(of_cues), splits(uniformity), power(uniformity), distance(mean_images)]
+    decided.append(majority(classes))
     return {"findings": decide.table(decided)}
 
 
@@ -186,6 +188,12 @@ def power(uniformity):
 def distance(mean_images):
     farthest = max(decide.rows(mean_images), key=lambda row: row["ratio"])
     return MEAN_IMAGES.of_number(farthest, "ratio", limit=MAX_RATIO, above="apart", below="alike", equal="apart")
+
+
+def majority(classes):
+    """The class that a model without any skill would give every image of val."""
+    normal, covid = (decide.row(classes, split="val", label=label) for label in LABELS)
+    return MAJORITY.of_number(normal, "share", limit=(covid, "share"), above="normal", below="covid", equal="normal")
 
 
 if __name__ == "__main__":

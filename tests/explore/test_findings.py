@@ -155,3 +155,10 @@ def test_power_is_insufficient_where_an_undetected_effect_would_be_relevant(dist
 @pytest.mark.parametrize(("ratio", "value"), [(2.49, "alike"), (2.5, "apart"), (2.51, "apart")])
 def test_mean_images_lie_apart_beyond_the_variation_of_a_random_division(ratio, value):
     assert explore.distance(table("mean_images", [{"ratio": 1.0}, {"ratio": ratio}]))["value"] == value
+
+
+@pytest.mark.parametrize(("covid", "value"), [(0.49, "normal"), (0.5, "normal"), (0.51, "covid")])
+def test_the_majority_of_val(covid, value):
+    shares = {("val", "normal"): 1 - covid, ("val", "covid"): covid, ("train", "normal"): 0.4, ("train", "covid"): 0.6}
+    rows = [{"split": split, "label": label, "share": share} for (split, label), share in shares.items()]
+    assert explore.majority(table("classes", rows))["value"] == value
