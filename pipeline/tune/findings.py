@@ -1,8 +1,8 @@
 """tune: what the stage tune claims of the search of each model.
 
 Reads   the trials, the ranges, the importances, the candidates and the selected configuration of both models.
-Returns the findings (pipeline.findings), and the hyperparameters of both models: where each started, how it was
-        searched, and the selected value.
+Returns the findings (pipeline.findings); the hyperparameters of both models: where each started, how it was searched,
+        and the selected value; of each model what is highest: an importance, and the mean val AUC of a candidate.
 """
 
 import math
@@ -70,7 +70,11 @@ def findings(
             most_important(model, importance[place]),
             selected_candidate(model, selection[place]),
         ]
-    return {"findings": decide.table(decided), "hyperparameters": hyperparameter_table(ranges, best, settings)}
+    return {
+        "findings": decide.table(decided),
+        "hyperparameters": hyperparameter_table(ranges, best, settings),
+        "highest": highest_table(importance, selection),
+    }
 
 
 def candidates(selection):
@@ -119,7 +123,7 @@ def is_text(value):
 
 def most_important(model, importance):
     """Whether it can be said which hyperparameter matters most."""
-    top, *others = sorted(decide.rows(importance), key=lambda row: -row["importance"])
+    top, *others = by_importance(importance)
     if math.isnan(top["importance"]):
         return IMPORTANCE.is_("not_estimated", cells=[(top, "importance")], subject=model)
     if top["oob_r2"] <= 0:
@@ -143,7 +147,7 @@ def selected_candidate(model, selection):
     highest."""
     finished = decide.rows(selection, status="finished")
     (selected,) = decide.rows(selection, selected=True)
-    top = max(finished, key=lambda row: row["val_auc"])
+    top = top_candidate(selection)
     limit = top["val_auc"] - np.nan_to_num(top["val_auc_se"])
     cells = [(row, "val_auc") for row in finished] + [(top, "val_auc_se")]
     if selected["val_auc"] >= top["val_auc"]:
@@ -188,6 +192,31 @@ def hyperparameter_table(ranges, best, settings):
             rows.append(row | {"selected": selected[name], "against_overfitting": name in against})
     # Whole numbers stay whole beside those that are not.
     return pd.DataFrame(rows, dtype=object)
+
+
+def highest_table(importance, selection):
+    """One row a model.
+
+    Returns:
+        model; hyperparameter, that with the largest importance, empty where none is estimated; trial, that of the
+        candidate with the highest mean val AUC.
+    """
+    rows = []
+    for model, importances, candidates in zip(MODELS, importance, selection, strict=True):
+        top = by_importance(importances)[0]
+        name = None if math.isnan(top["importance"]) else top["hyperparameter"]
+        rows.append({"model": model, "hyperparameter": name, "trial": top_candidate(candidates)["trial"]})
+    return pd.DataFrame(rows)
+
+
+def by_importance(importance):
+    """The rows, the largest importance first."""
+    return sorted(decide.rows(importance), key=lambda row: -row["importance"])
+
+
+def top_candidate(selection):
+    """The row of the candidate with the highest mean val AUC."""
+    return max(decide.rows(selection, status="finished"), key=lambda row: row["val_auc"])
 
 
 if __name__ == "__main__":

@@ -118,6 +118,17 @@ def test_of_one_seed_the_highest_is_selected_by_itself():
     assert (decided["value"], decided["limit"], decided["margin"]) == ("highest", 0.9, None)
 
 
+def test_what_is_highest_of_each_model():
+    importances = [table("importance", {"hyperparameter": ["l2", "filters", "dropout"], "importance": values})
+                   for values in ([0.1, 0.3, 0.2], [NAN] * 3)]  # fmt: skip
+    candidates = [table("selection", {"trial": [7, 4, 9], "status": status, "val_auc": aucs})
+                  for status, aucs in ((["diverged", "finished", "finished"], [NAN, 0.9, 0.91]),
+                                       (["finished"] * 3, [0.8, 0.9, 0.7]))]  # fmt: skip
+    made = stage.highest_table(importances, candidates)
+    assert made["model"].tolist() == ["baseline", "transfer"] and made["trial"].tolist() == [9, 4]
+    assert made["hyperparameter"][0] == "filters" and pd.isna(made["hyperparameter"][1]), "none was estimated"
+
+
 SETTINGS = {
     "baseline": {"hyperparameters": {"learning_rate": 0.001, "filters": 24, "loss": "focal"}},
     "transfer": {"hyperparameters": {"dense_layers": 1, "dropout": 0.3, "learning_rate": 0.002, "loss": "focal"}},

@@ -149,6 +149,7 @@ rule tune_findings:
     output:
         findings=published("tables/tune/findings.csv"),
         hyperparameters=published("tables/tune/hyperparameters.csv"),
+        highest=published("tables/tune/highest.csv"),
     log:
         "results/logs/tune_findings.log",
     benchmark:
