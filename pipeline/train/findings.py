@@ -2,7 +2,7 @@
 
 Reads   the histories and summaries of the initial, the train-only and the final runs.
 Returns the findings (pipeline.findings); of each run of the selected configuration whether it overfits, and whether the
-        limit of epochs ended it; the largest rise of the loss in each final run.
+        limit of epochs ended it; the lowest loss and its largest rise in each final run.
 """
 
 import math
@@ -293,18 +293,19 @@ def tuning(model, history, gap, train_only):
 
 
 def jump_table(finals):
-    """The largest rise of the train cross-entropy in the final run, one row a model.
+    """The lowest train cross-entropy of the final run and its largest rise, one row a model.
 
     Returns:
-        model; rise (nats); relative_rise, as part of its fall from the first epoch to the lowest; epoch, at whose end
-        it has risen, and the scores there (none where it never rises).
+        model; lowest_epoch, that of the lowest; rise (nats); relative_rise, as part of the fall from the first epoch to
+        the lowest; epoch, at whose end it has risen, and the scores there (none where it never rises).
     """
     rows = []
     for model, history in zip(MODELS, finals, strict=True):
         losses = history["train_loss"].to_numpy()
         steps, fall = np.diff(losses), losses[0] - losses.min()
         rise = max(0.0, steps.max(initial=0.0))
-        row = {"model": model, "rise": rise, "relative_rise": 0.0 if not rise else rise / fall if fall else math.inf}
+        row = {"model": model, "lowest_epoch": int(history["epoch"].iloc[losses.argmin()]), "rise": rise}
+        row["relative_rise"] = 0.0 if not rise else rise / fall if fall else math.inf
         reached = history.iloc[1 + steps.argmax()] if rise else {}
         rows.append(row | {column: reached.get(column, math.nan) for column in JUMP})
     return pd.DataFrame(rows)
@@ -313,7 +314,7 @@ def jump_table(finals):
 def final_run(model, history, jump, smoothness):
     """The curve of the final run, judged as those of the initial run are."""
     rows = decide.rows(history)
-    lowest = min(rows, key=lambda row: row["train_loss"])
+    lowest = decide.row(history, epoch=jump["lowest_epoch"])
     at_end = lowest["epoch"] == rows[-1]["epoch"]
     cells = [(lowest, "train_loss"), (rows[-1], "train_loss")]
     minimum = FINAL_MINIMUM.is_("last_epoch" if at_end else "earlier", cells=cells, subject=model)

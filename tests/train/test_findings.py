@@ -272,6 +272,7 @@ def test_curve_of_the_final_run(losses, minimum, curve, epoch):
     limits = table("baseline_smoothness", {"relative_rise_limit": [0.1, 0.1]})
     decided = values(stage.final_run("baseline", rows, jump, limits))
     assert decided == {("final_minimum", "baseline"): minimum, ("final_curve", "baseline"): curve}
+    assert jump["lowest_epoch"] == 1 + losses.index(min(losses))
     assert jump["epoch"] == pytest.approx(epoch, nan_ok=True)
     if epoch > 0:
         assert jump["train_loss"] == losses[int(epoch) - 1]
