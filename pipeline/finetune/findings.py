@@ -56,6 +56,11 @@ EPOCH_LOSS = Finding(
 LOSS_RISE = Finding(
     "loss_rise", ("never", "once", "repeatedly"), "epochs after which the refitted cross-entropy is above its start"
 )
+LOSS_PEAK = Finding(
+    "loss_peak",
+    ("above_start", "none"),
+    "the highest refitted cross-entropy after an epoch of the last attempt against that before the first",
+)
 HEAD_RATE = Finding(
     "head_rate",
     ("hundredfold", "tenfold", "similar"),
@@ -230,7 +235,7 @@ def attempt(attempts, history, best):
     rise = LOSS_RISE.is_(
         ("never", "once", "repeatedly")[min(len(above), 2)], cells=[(row, column) for row in (start, *epochs)]
     )
-    return [kept, number, *of_epochs, rise, head_rate(head, last)]
+    return [kept, number, *of_epochs, rise, peak(LOSS_PEAK, start, epochs, column), head_rate(head, last)]
 
 
 def head_rate(head, last):
@@ -245,13 +250,11 @@ def improvement(gain, history):
     """What fine-tuning is worth on val."""
     row = decide.row(gain)
     start, *epochs = decide.rows(history)
-    peak = max(epochs, key=lambda epoch: epoch["val_loss"], default=start)
     falls = {"below": "falls", "equal": "does_not_fall", "above": "does_not_fall", "missing": "does_not_fall"}
-    rises = {"above": "above_start", "equal": "none", "below": "none", "missing": "none"}
     return [
         GAIN.of_interval(row, above="better", below="worse", neither="undetected"),
         VAL_LOSS.of_number(row, "val_loss_finetuned", limit=(row, "val_loss_head"), **falls),
-        VAL_LOSS_PEAK.of_number(peak, "val_loss", limit=(start, "val_loss"), **rises),
+        peak(VAL_LOSS_PEAK, start, epochs, "val_loss"),
     ]
 
 
@@ -311,6 +314,13 @@ def size(baseline, transfer):
     limit = min((1, TENFOLD), key=lambda limit: abs(math.log(ratio / limit)))
     cells = [(transfer, "bytes"), (baseline, "bytes")]
     return SIZE.is_(value, cells=cells, limit=limit, margin=Margin.of_number(ratio, limit))
+
+
+def peak(finding, start, epochs, column):
+    """The highest loss after an epoch; the finding's subject is that epoch."""
+    highest = max(epochs, key=lambda epoch: epoch[column], default=start)
+    values = {"above": "above_start", "equal": "none", "below": "none", "missing": "none"}
+    return finding.of_number(highest, column, limit=(start, column), subject=str(highest["epoch"]), **values)
 
 
 def _reached(row):

@@ -132,19 +132,20 @@ def test_earlier_attempts_were_made_or_not(number, value):
 
 
 @pytest.mark.parametrize(
-    ("losses", "rise", "above"),
+    ("losses", "rise", "above", "peak"),
     [
-        ((0.2, 0.2, 0.19), "never", []),
-        ((0.2, 0.21, 0.19), "once", ["1"]),
-        ((0.2, 0.21, 0.19, 0.3), "repeatedly", ["1", "3"]),
+        ((0.2, 0.19, 0.2), "never", [], ("2", "none")),
+        ((0.2, 0.21, 0.19), "once", ["1"], ("1", "above_start")),
+        ((0.2, 0.21, 0.19, 0.3), "repeatedly", ["1", "3"], ("3", "above_start")),
     ],
 )
-def test_epochs_of_the_last_attempt_at_which_its_loss_is_above_its_start(losses, rise, above):
+def test_epochs_of_the_last_attempt_at_which_its_loss_is_above_its_start(losses, rise, above, peak):
     decided = attempt(number=2, losses=losses)
     assert values(decided)["loss_rise"] == rise
     epochs = [row for row in decided if row["finding"] == "epoch_loss"]
     assert [row["subject"] for row in epochs] == [str(epoch) for epoch in range(1, len(losses))]
     assert [row["subject"] for row in epochs if row["value"] == "above"] == above
+    assert [(row["subject"], row["value"]) for row in decided if row["finding"] == "loss_peak"] == [peak]
 
 
 @pytest.mark.parametrize(
@@ -193,15 +194,16 @@ def test_the_gain_is_detected_where_its_interval_excludes_0(low, high, value):
 @pytest.mark.parametrize(
     ("epochs", "falls", "peak"),
     [
-        ((0.25, 0.299), "falls", "none"),
-        ((0.25, 0.3), "does_not_fall", "none"),
-        ((0.301, 0.2), "falls", "above_start"),
-        ((), "does_not_fall", "none"),
+        ((0.25, 0.299), "falls", ("2", "none")),
+        ((0.25, 0.3), "does_not_fall", ("2", "none")),
+        ((0.301, 0.2), "falls", ("1", "above_start")),
+        ((), "does_not_fall", ("0", "none")),
     ],
 )
 def test_the_loss_on_val_falls_or_not_and_may_rise_on_the_way(epochs, falls, peak):
     decided = gain(epochs=epochs)
-    assert (decided["val_loss"], decided["val_loss_peak"]) == (falls, peak)
+    epoch, value = peak
+    assert (decided["val_loss"], decided[f"val_loss_peak {epoch}"]) == (falls, value)
 
 
 @pytest.mark.parametrize(
