@@ -1,14 +1,17 @@
 """Decisions taken in a template: it may branch on findings and put them into words, and decides nothing itself.
 
 A test may compare a finding, a text or a yes/no cell with texts, and take a flag, a yes/no cell or key, or `loop.first`
-and `loop.last` as it is, joined by `and`, `or` and `not`.
+and `loop.last` as it is, joined by `and`, `or` and `not`. A finding or a table names the row that is told of; `min` and
+`max` show an end of a range and choose no row.
 """
 
 from jinja2 import nodes
 
 from pipeline.render import environment
 
-FILTERS = {"abs", "float", "int", "length", "round", "sum"}
+FILTERS = {"abs", "dictsort", "float", "int", "length", "round", "sort", "sum"}
+EXTREMES = {"max", "min"}
+READERS = {"cell", "finding", "row", "rows"}
 SELECTING = {"selectattr", "rejectattr", "select", "reject"}
 # Of texts; of types, which decide how a cell is shown.
 TESTS = {"equalto", "eq", "==", "ne", "!=", "in", "string", "number"}
@@ -51,6 +54,11 @@ def _wrong(node):
             return f"filter {name}"
         case nodes.Filter(name=name) if name in SELECTING and not _selects_by_text(node):
             return f"filter {name} by something else than a text"
+        case nodes.Filter(name=name) if name in EXTREMES and (node.args or node.kwargs):
+            return f"a row chosen by {name}"
+        case nodes.Call(node=nodes.Name(name=name)) if name in READERS:
+            chosen = [each.name for each in node.find_all(nodes.Filter) if each.name in EXTREMES]
+            return f"a row chosen by {chosen[0]}" if chosen else None
         case nodes.Test(name=name) if name not in TESTS:
             return f"test {name}"
         case nodes.Getattr(node=nodes.Name(name="loop"), attr=attribute) if attribute in COUNTERS:
