@@ -26,11 +26,13 @@ def margins(findings: list[pd.DataFrame]):
     measured = measured[~np.array(_follows(measured), dtype=bool)]
     order = measured.assign(unit=measured["unit"].map(UNITS.index)).sort_values(["unit", "margin"], kind="stable").index
     fragile = measured.loc[order].head(ROWS)
-    claims = [
-        f"{' '.join([row.finding, *([] if pd.isna(row.subject) else [row.subject])])}: {row.value}".replace("_", " ")
-        for row in fragile.itertuples()
-    ]
+    claims = [f"{row.finding}{_subject(row.subject)}: {row.value}".replace("_", " ") for row in fragile.itertuples()]
     return {"margins": fragile.assign(claim=claims)[COLUMNS]}
+
+
+def _subject(subject):
+    """With a blank before it; where all subjects of a stage are numbers, they were read as such."""
+    return "" if pd.isna(subject) else f" {subject}" if isinstance(subject, str) else f" {subject:g}"
 
 
 def _follows(findings):

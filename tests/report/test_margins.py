@@ -56,5 +56,10 @@ def test_what_follows_from_a_listed_finding_is_not_listed_again():
     assert margins([made])["margins"]["finding"].tolist() == ["ranking", "gap"]
 
 
+def test_a_subject_may_be_a_number():
+    made = table("finetune", ("loss_peak", 3.0, "none", 0.1, "limit"), ("epochs_to_level", 0.95, "more", 0.2, "limit"))
+    assert margins([made])["margins"]["claim"].tolist() == ["loss peak 3: none", "epochs to level 0.95: more"]
+
+
 def test_a_run_without_margins_has_an_empty_table():
     assert margins([table("train")])["margins"].empty
