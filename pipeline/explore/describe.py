@@ -18,7 +18,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from pipeline.command import run
-from pipeline.findings import SIGNIFICANT
 from pipeline.images.regions import border_share
 from pipeline.statistics import metrics, tests
 from pipeline.statistics.intervals import auc_interval
@@ -38,6 +37,7 @@ CUES = {
     "saturated": "saturation",
     "bytes": "file size",
 }
+SIGNIFICANT = 0.05
 # The effect of two normal distributions a fifth of their standard deviation apart, a small one in the sense of Cohen
 # (1988), in each test's own measure; below it a difference is called negligible.
 SMALL = {"chi-square": 0.1, "Kolmogorov-Smirnov": 2 * norm.cdf(0.1) - 1, "classifier": norm.cdf(0.2 / np.sqrt(2))}
