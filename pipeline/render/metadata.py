@@ -32,12 +32,13 @@ def read(file):
     """The metadata: a dict of Tex, in which what is still a placeholder is marked, and of bool.
 
     Raises:
-        InputError: what `load` raises; a key missing or unknown, a value of another type, a character no font has;
-            all with the file and the key.
+        InputError: what `load` raises; a key missing or unknown, a value of another type, a character no font has, a
+            citation that references.bib beside it does not have; all with the file and the key.
     """
     found = load(file)
     try:
-        return _checked(found, KEYS, "")
+        checked = _checked(found, KEYS, "")
+        return checked | {"data_citations": _citations(found["data_citations"], file.with_name("references.bib"))}
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
@@ -102,6 +103,17 @@ def _checked(value, expected, key):
             wrong = "missing" if name in expected else "unknown"
             raise InputError(f"{where}: {wrong} key {name}; expected the keys {', '.join(expected)}")
     return {name: _checked(value[name], expected[name], f"{key}.{name}".lstrip(".")) for name in expected}
+
+
+def _citations(text, references):
+    """The keys of `text`, as \\cite takes them."""
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    known = re.findall(r"^@\w+\{([^,\s]+),", references.read_text(encoding="utf-8"), re.MULTILINE)
+    if unknown := [key for key in keys if key not in known]:
+        raise InputError(
+            f"data_citations: found {', '.join(unknown)}; expected keys of {references.name}, with commas between them"
+        )
+    return Tex(",".join(keys))
 
 
 def _text(text, key):

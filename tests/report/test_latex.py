@@ -74,7 +74,8 @@ def test_every_page_is_stamped(run, settings, stamps):
 def everywhere(text):
     """Metadata of which every text is `text`."""
     author = {"name": text, "contribution": text}
-    return yaml.safe_dump(dict.fromkeys(metadata.KEYS, text) | {"authors": [author, author]}, allow_unicode=True)
+    others = {"authors": [author, author], "classes_from_different_sources": "yes", "data_citations": ""}
+    return yaml.safe_dump(dict.fromkeys(metadata.KEYS, text) | others, allow_unicode=True)
 
 
 @needs_tex

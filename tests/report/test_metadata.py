@@ -19,6 +19,7 @@ from pipeline.render import metadata
         ('earlier_looks: ""', "earlier_looks: [a]", "metadata.yaml: earlier_looks: found .*expected a text"),
         ("sources: yes", "sources: maybe", "classes_from_different_sources: found 'maybe'; expected yes or no"),
         ("sources: yes", "sources: [yes]", "classes_from_different_sources: found .*; expected yes or no"),
+        ("chowdhury2020,", "chowdhury2021,", "data_citations: found chowdhury2021; expected keys of references.bib"),
         ("group:", "grop:", "metadata.yaml: the file: unknown key grop; expected the keys title, affiliation, group"),
         ("affiliation:", "# affil:", "metadata.yaml: the file: missing key affiliation; expected the keys title"),
         ("title: ", "title: [", "metadata.yaml, line 4: not YAML .*; put each text in quotes"),
