@@ -90,7 +90,7 @@ rule report_cost:
 rule report_margins:
     """The findings that are closest to their limits."""
     input:
-        findings=[table for table in TABLES if table.endswith("/findings.csv")],
+        findings=[table for table in TABLES if Path(table).name == "findings.csv"],
     output:
         margins=published("tables/report/margins.csv"),
     log:
