@@ -61,25 +61,31 @@ def published(files):
     return report(files, caption="../report/made.rst", category=stage, subcategory=kind, labels={"name": name})
 
 
-def files(wildcards, input, output):
-    """The options for the named inputs and outputs of a job, under the rule's own names; digests go without saying.
+def as_list(paths):
+    """One path, or several, as a list: Snakemake gives a named input or output in either form."""
+    return [paths] if isinstance(paths, str) else list(paths)
 
-    What has no name is only waited for. Not tracked, as it takes `input`.
+
+def files(wildcards, input, output):
+    """The options for the named inputs and outputs of a job, under the rule's own names.
+
+    A digest belongs to its file and is left out. An input without a name is only waited for. Snakemake does not track
+    this parameter, as it takes `input`.
     """
     words = []
     for name, paths in input.items():
-        paths = [paths] if isinstance(paths, str) else paths
+        paths = as_list(paths)
         if not paths or any(not path.endswith(".sha256") for path in paths):
             words += [f"--{name.replace('_', '-')}", *(path for path in paths if not path.endswith(".sha256"))]
     words.append("--outputs")
     for name, paths in output.items():
-        words += [f"{name}={path}" for path in ([paths] if isinstance(paths, str) else paths)]
+        words += [f"{name}={path}" for path in as_list(paths)]
     return shlex.join(map(str, words))
 
 
 def digested(paths):
     """Large files as an output, each with its digest, by which `tracked` inputs are compared."""
-    return [file for path in ([paths] if isinstance(paths, str) else paths) for file in (path, f"{path}.sha256")]
+    return [file for path in as_list(paths) for file in (path, f"{path}.sha256")]
 
 
 def tracked(path):
