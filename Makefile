@@ -68,6 +68,7 @@ lint: .venv/.ready ## the checks of style
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m snakefmt --check Snakefile workflow/rules
+	$(python) -m mypy
 
 format: .venv/.ready ## lay the code out
 	$(python) -m ruff check --fix

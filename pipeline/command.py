@@ -11,7 +11,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 log = logging.getLogger("pipeline")
 
@@ -23,7 +23,7 @@ class InputError(Exception):
     """
 
 
-class Scratch(type(Path())):
+class Scratch(PosixPath):
     """A file or folder that a job keeps until its outputs are written, for one its backup."""
 
 
@@ -45,7 +45,8 @@ def run(*commands, arguments=None):
     else:
         subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
         for command in commands:
-            _add_options(subparsers.add_parser(command.__name__, help=inspect.getdoc(command).splitlines()[0]), command)
+            help_ = (inspect.getdoc(command) or "").partition("\n")[0]
+            _add_options(subparsers.add_parser(command.__name__, help=help_), command)
     options = vars(parser.parse_args(arguments))
     command, log_file, outputs = options.pop("command"), options.pop("log"), options.pop("outputs")
     _start_log(log_file)
@@ -76,7 +77,7 @@ def _call(command, options, outputs):
     for name, annotation in _parameters(command).items():
         if annotation not in VALUES:
             options[name] = storage.read(annotation, options[name])
-    files = {}
+    files: dict[str, list[Path]] = {}
     for name, file in (output.split("=", 1) for output in outputs):
         files.setdefault(name, []).append(Path(file))
     storage.write(files, command(**options) or {})
@@ -133,7 +134,7 @@ def _option(annotation):
 
 
 def _start_log(file):
-    handlers = [logging.StreamHandler()]
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
         # A file's name in a message may be no Unicode.

@@ -32,7 +32,7 @@ class Margin(NamedTuple):
     """A distance from a limit, at least 0. unit: `half width` of the number's interval, `limit` (relative to the limit)
     or `absolute` (where the limit is 0). Margins of one unit compare by their size."""
 
-    number: float
+    number: float | None  # None: not measured
     unit: str
 
     @classmethod
@@ -168,7 +168,7 @@ class Finding:
         if value not in self.values:
             raise ValueError(f"finding {self.name!r}: {value!r} is not declared; expected {', '.join(self.values)}")
         addresses = (cell if isinstance(cell, str) else cell[0].cell(cell[1]) for cell in cells)
-        if margin is None or not math.isfinite(margin.number):
+        if margin is None or margin.number is None or not math.isfinite(margin.number):
             margin = Margin(None, "")
         return {
             "finding": self.name,

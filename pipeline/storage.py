@@ -76,7 +76,7 @@ def write(files, values):
     """
     if files.keys() != values.keys():
         raise ValueError(f"the stage returned {sorted(values)}; its outputs are {sorted(files)}")
-    finished = []  # (unfinished file, its place)
+    finished: list[tuple[Path, Path]] = []  # (unfinished file, its place)
     try:
         _save_all(files, values, finished)
     except BaseException:

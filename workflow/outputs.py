@@ -42,7 +42,7 @@ def jobs_of_rules(rules, values, trials):
     Returns:
         {stage: {rule: names of benchmarks, without folder and suffix}}
     """
-    jobs = {}
+    jobs: dict[str, dict[str, list[str]]] = {}
     for rule in rules:
         stage = Path(rule.snakefile).stem
         if not rule.benchmark or stage in AFTER_THE_TABLES:

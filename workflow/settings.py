@@ -126,9 +126,10 @@ def _place_and_cause(text, error):
             return f", line {number}: found a tab; expected spaces before the key"
     # Where a bracket or quote opens, not where the file ends without its counterpart.
     opened = error.context and ("flow" in error.context or "scanning" in error.context)
-    line = (error.context_mark if opened else error.problem_mark).line + 1
+    mark = error.context_mark if opened else error.problem_mark
     told = ", ".join(part for part in (error.context, error.problem) if part)
-    return f", line {line}: {told}; expected YAML: check brackets, quotes, colons and indentation"
+    line = f", line {mark.line + 1}" if mark else ""
+    return f"{line}: {told}; expected YAML: check brackets, quotes, colons and indentation"
 
 
 def misread(files):
@@ -150,7 +151,7 @@ def _misread(node, key, file):
     if isinstance(node, yaml.SequenceNode):
         for place, item in enumerate(node.value):
             yield from _misread(item, _join(key, str(place)), file)
-    lines = {}
+    lines: dict[str, list[str]] = {}
     for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
         lines.setdefault(_join(key, str(name.value)), []).append(str(name.start_mark.line + 1))
         yield from _misread(value, _join(key, str(name.value)), file)
@@ -165,7 +166,7 @@ def select(config, *keys):
     A rule states what it uses as this one text: Snakemake compares parameters as a set of values without names, so
     that two of them swapped would go unnoticed.
     """
-    part = {}
+    part: dict = {}
     for key in keys:
         *groups, last = key.split(".")
         source, target = config, part

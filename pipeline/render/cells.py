@@ -36,6 +36,8 @@ class Reading:
 class Number(float):
     """A number that knows where it was read; NaN for an empty cell. What is computed from it is a bare float."""
 
+    reading: Reading
+
     def __new__(cls, reading):
         number = super().__new__(cls, reading.raw or "nan")
         number.reading = reading
@@ -44,6 +46,8 @@ class Number(float):
 
 class Text(str):
     """A text that knows where it was read."""
+
+    reading: Reading
 
     def __new__(cls, reading):
         text = super().__new__(cls, reading.raw)

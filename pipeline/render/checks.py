@@ -137,7 +137,8 @@ def _unanswered(answers):
 
 
 def _layout(text):
-    options = re.search(r"\\documentclass\[(.*?)\]", text)[1].split(",")
+    stated = re.search(r"\\documentclass\[(.*?)\]", text)
+    options = stated[1].split(",") if stated else []
     found = [] if "twocolumn" in options else ["not in two columns"]
     if not FONT_SIZES & set(options):
         found.append(f"font size not one of {', '.join(sorted(FONT_SIZES))}")

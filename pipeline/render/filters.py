@@ -131,7 +131,7 @@ def _place(value):
     return f"{value.reading.file}, row {value.reading.row}, column {value.reading.column}"
 
 
-def _show(value, text, typeset=r"\num{%s}", shown="{}"):
+def _show(value: Number | Text, text, typeset=r"\num{%s}", shown="{}"):
     """`text` as TeX, linked to its cell, with what the reader sees added to the record."""
     if isinstance(value, float) and not math.isfinite(value):
         value.reading.shown.append("--")

@@ -27,7 +27,7 @@ def margins(findings: list[pd.DataFrame]):
     order = measured.assign(unit=measured["unit"].map(UNITS.index)).sort_values(["unit", "margin"], kind="stable").index
     fragile = measured.loc[order].head(ROWS)
     claims = [f"{row.finding}{_subject(row.subject)}: {row.value}".replace("_", " ") for row in fragile.itertuples()]
-    return {"margins": fragile.assign(claim=claims)[COLUMNS]}
+    return {"margins": fragile.assign(claim=pd.Series(claims, fragile.index))[COLUMNS]}
 
 
 def _subject(subject):

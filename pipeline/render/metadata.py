@@ -57,8 +57,8 @@ def load(file):
     except UnicodeDecodeError:
         raise InputError(f"{file}: not in UTF-8; save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
-        place = f"{file}, line {error.problem_mark.line + 1}"
-        raise InputError(f"{place}: not YAML ({error.problem}); put each text in quotes") from None
+        place = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{file}{place}: not YAML ({error.problem}); put each text in quotes") from None
     except yaml.YAMLError as error:
         raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
     if lost := COMMENTED.search(text):

@@ -4,7 +4,6 @@ A template writes an answer as \BLOCK{call question(NUMBER)} ... \BLOCK{endcall}
 """
 
 import re
-from itertools import zip_longest
 from typing import NamedTuple
 
 import pandas as pd
@@ -50,11 +49,8 @@ class Questions:
         shown_before = [len(reading.shown) for reading in self.readings]
         text = caller()
         # What was read before may be shown here; what is read here may be shown nowhere, and decide.
-        cells = [
-            reading
-            for reading, before in zip_longest(self.readings, shown_before, fillvalue=-1)
-            if len(reading.shown) > before
-        ]
+        earlier, cells = self.readings[: len(shown_before)], self.readings[len(shown_before) :]
+        cells = [each for each, before in zip(earlier, shown_before, strict=True) if len(each.shown) > before] + cells
         self.answers[number] = Answer(
             cells, [label for label in referred(environment.unmarked(text)) if label.startswith(("fig:", "tab:"))]
         )

@@ -89,8 +89,8 @@ def libraries(project):
         InputError: a library of `project` without a reason.
     """
     wanted = tomllib.loads(project.read_text())["project"]["dependencies"]
-    others = {text: re.match(r"[\w-]+", text)[0] for text in wanted}
-    others = {text: name for text, name in others.items() if name not in ASSIGNED}
+    names = {text: re.split(r"[^\w-]", text)[0] for text in wanted}
+    others = {text: name for text, name in names.items() if name not in ASSIGNED}
     if unexplained := others.keys() - {text for text, name in others.items() if name in REASONS}:
         raise InputError(
             f"{project}: found {', '.join(sorted(unexplained))} without a reason; "

@@ -108,7 +108,7 @@ def auc_covariance(labels, groups, scores):
     """
     shape = scores.shape[:2]
     placements = [intervals.placements(labels, run) for run in scores.reshape(-1, scores.shape[-1])]
-    covariance = 0
+    covariance = np.zeros((len(placements), len(placements)))
     for label, side in ((1, 0), (0, 1)):
         placed = np.array([of_run[side] for of_run in placements])
         names, member = np.unique(groups[labels == label], return_inverse=True)
