@@ -21,6 +21,8 @@ $(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) do
 
 python = .venv/bin/python
 snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
+# Two processes: the build's tests in one of them, all others beside it; each takes up to 2 GB.
+pytest = $(python) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 interruptible = trap 'echo "Interrupted: the same command goes on from here." >&2; exit 130' INT;
 # UTF-8 whatever the terminal's language, for snakemake and all that it calls.
 export PYTHONUTF8 = 1
@@ -34,11 +36,11 @@ settings = $(if $(DATA),$(call quoted,dataset={"path": "$(call absolute,$(DATA))
 folder = build/$(basename $(notdir $(firstword $(CONFIG))))
 overlay = --directory $(folder) --configfile $(CONFIG)
 
-.PHONY: help setup report test lint format lock tex poppler config cores
+.PHONY: help setup report check test test-all lint format lock tex poppler config cores
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables of make report:'
 	@sed -n 's/^#   /  /p' Makefile
 
@@ -60,9 +62,16 @@ build/demo/data/covid_xray.zip: tests/phantoms.py | .venv/.ready
 	$(python) -m tests.phantoms $@
 # The demo ends.
 
+check: lint ## lint, and the tests that need no build, network or TeX: while you edit
+	$(pytest) -m "not (build or network or tex or slow)"
+
 test: poppler .venv/.ready ## the tests
 	-@sh workflow/setup.sh tex
-	$(python) -m pytest
+	$(pytest) -m "not slow"
+
+test-all: poppler .venv/.ready ## the tests, and those that take minutes: two builds compared, Slurm, notebook, submission
+	-@sh workflow/setup.sh tex
+	$(pytest)
 
 lint: .venv/.ready ## the checks of style
 	$(python) -m ruff check

@@ -44,6 +44,7 @@ def started(*files):
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_run_killed_three_times_ends_as_one_that_was_not(tmp_path):
     """Killed while an epoch is written down, or just before or after: it repeats no epoch that was."""
     undisturbed = [tmp_path / name for name in ("undisturbed.npz", "weights.txt", "history.csv")]

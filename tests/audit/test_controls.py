@@ -19,7 +19,7 @@ def tables_of(inputs, **changed):
 
 
 def test_a_label_in_the_border_alone_is_flagged_there_and_nowhere_else():
-    tables = tables_of(splits(~regions.central(SIZE)))
+    tables = tables_of(splits(~regions.central(SIZE)), seeds=[1])
     table = tables["table"].set_index("control")
     assert table.loc["whole", "status"] == "reference" and table.loc["whole", "ci_low"] > 0.6
     assert table.loc[["inside_blanked", "border_alone"], "flagged"].all()
@@ -30,12 +30,13 @@ def test_a_label_in_the_border_alone_is_flagged_there_and_nowhere_else():
     assert table.loc["outline", "status"] == "omitted: the data has no masks of the lungs"
     assert table.loc["outline", ["value", "ratio", "ratio_ci_low"]].isna().all() and not table.loc["outline", "flagged"]
     controls = [control for control in CONTROLS if control != "outline"]
-    assert tables["runs"][["control", "seed"]].values.tolist() == [[c, seed] for c in controls for seed in (1, 2)]
+    assert tables["runs"][["control", "seed"]].values.tolist() == [[control, 1] for control in controls]
     means = tables["runs"].groupby("control")["val_auc"].mean()
     assert means[controls].to_numpy() == pytest.approx(table.loc[controls, "value"].to_numpy())
     assert len(tables["cost"]) == len(tables["runs"]) and (tables["cost"]["seconds"] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_label_in_the_lungs_alone_is_flagged_by_no_control_that_is_blind_to_them():
     inside = lungs(None) > 0
     tables = tables_of(splits(inside, masks=lambda rng, covid: lungs(rng)), seeds=[1])

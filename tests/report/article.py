@@ -5,8 +5,6 @@ import io
 import re
 import shutil
 
-import pytest
-
 from pipeline import storage
 from pipeline.render import __main__ as stage
 from pipeline.render.margins import margins
@@ -63,9 +61,6 @@ SUPPLEMENT = [
 ]
 FIGURES |= dict.fromkeys(SUPPLEMENT, (3.4, 2.0))
 CELL = re.compile(r"\\cell(?:\{[^{}]*\}){3}\{((?:[^{}]|\{[^{}]*\})*)\}")
-
-
-needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
 
 class Run:

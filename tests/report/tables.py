@@ -1,10 +1,12 @@
 """Made-up tables of a run, and the findings that the stages decide from them."""
 
 import csv
+import functools
 import importlib
 import inspect
 import io
 import itertools
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -458,17 +460,32 @@ def findings(tables, settings=None):
     `{model}_selection`, likewise of another stage: `train_gap`. A table that is not there is None. `settings` is the
     configuration, if not given the default.
     """
-    settings = settings or yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    frames, decided = {name: frame(name, text(rows)) for name, rows in tables.items()}, {}
+    settings = json.dumps(settings or yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    contents, decided = {name: text(rows) for name, rows in tables.items()}, {}
     for stage in STAGES:
         if (ROOT / f"pipeline/{stage}/findings.py").exists():
-            decide = importlib.import_module(f"pipeline.{stage}.findings").findings
-            given = {name: _given(stage, name, frames, settings) for name in inspect.signature(decide).parameters}
-            for name, made in decide(**given).items():
-                frames[f"{stage}/{name}"] = decided[f"{stage}/{name}"] = frame(
-                    f"{stage}/{name}", made.to_csv(index=False)
-                )
-    return decided
+            names = _parameters(stage)
+            given = {name: _tables(stage, name, contents) for name in names if name != "settings"}
+            read = tuple((table, contents[table]) for tables in given.values() for table in tables)
+            decided |= _decided(stage, tuple(given.items()), read, settings if "settings" in names else None)
+            contents |= decided
+    return {name: frame(name, content) for name, content in decided.items()}
+
+
+def _parameters(stage):
+    return inspect.signature(importlib.import_module(f"pipeline.{stage}.findings").findings).parameters
+
+
+@functools.cache  # most tests change the tables of one stage
+def _decided(stage, given, contents, settings):
+    """{"STAGE/NAME": content} of one stage. given: (parameter, its tables) each; contents: (table, content) each."""
+    frames = {name: frame(name, content) for name, content in contents}
+    arguments = {} if settings is None else {"settings": json.loads(settings)}
+    for name, tables in given:
+        found = [frames[table] for table in tables]
+        arguments[name] = found if len(found) > 1 else found[0] if found else None
+    decide = importlib.import_module(f"pipeline.{stage}.findings").findings
+    return {f"{stage}/{name}": made.to_csv(index=False) for name, made in decide(**arguments).items()}
 
 
 def frame(name, content):
@@ -478,12 +495,11 @@ def frame(name, content):
     return made
 
 
-def _given(stage, name, frames, settings):
-    if name == "settings":
-        return settings
+def _tables(stage, name, known):
+    """The tables of a parameter: one, one of each model, or none."""
     other, _, rest = name.partition("_")
     for folder, own in ((stage, name), (other, rest)):
         of_models = [f"{folder}/{model}_{own}" for model in MODELS]
-        if of_models[0] in frames:
-            return [frames[table] for table in of_models]
-    return frames.get(f"{stage}/{name}", frames.get(f"{other}/{rest}"))
+        if of_models[0] in known:
+            return tuple(of_models)
+    return next(((table,) for table in (f"{stage}/{name}", f"{other}/{rest}") if table in known), ())

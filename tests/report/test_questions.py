@@ -7,7 +7,7 @@ import pytest
 from pipeline.command import InputError
 from pipeline.render import filters
 from pipeline.render.questions import Questions
-from tests.report.article import needs_tex, unlinked
+from tests.report.article import unlinked
 from tests.report.scenarios import SCENARIOS
 
 
@@ -43,7 +43,7 @@ def test_an_unknown_or_second_answer_is_refused(number):
         question(number, lambda: "")
 
 
-@needs_tex
+@pytest.mark.tex
 def test_answers_are_found_by_section_and_page(run):
     run.render()
     with open(run.questions) as file:

@@ -266,8 +266,11 @@ class StopAfter(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == self.epochs
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-@pytest.mark.parametrize("end, epochs", [({}, 4), ({"patience": 2}, 4), ({"stop": [StopAfter(2)]}, 2)])
+@pytest.mark.parametrize(
+    "optimizer, end, epochs",
+    [("adam", {}, 4), ("sgd", {"patience": 2}, 4), ("rmsprop", {"stop": [StopAfter(2)]}, 2)],
+    ids=["last epoch", "best epoch", "stopped"],
+)
 def test_what_is_scored_and_kept_are_averages_over_an_epoch(optimizer, end, epochs):
     """Of the weights after each of its four steps, from the first one on, by a calculation of our own."""
     averages = []

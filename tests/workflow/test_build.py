@@ -12,6 +12,7 @@ from tests import phantoms
 from tests.workflow.conftest import Build, build_anew
 
 
+@pytest.mark.slow
 def test_one_core_or_two_give_the_same_tables(built, checkout, tmp_path):
     again = build_anew(checkout, tmp_path, 1)
     # Seconds differ; with equal ones the article, which tells those of three tables, is equal too.

@@ -69,6 +69,7 @@ def test_it_has_run_and_trained_nothing(built):
     assert [file.name for file in (built.folder / "results/notebooks").iterdir()] == ["baseline.ipynb"]
 
 
+@pytest.mark.slow
 def test_it_shows_the_same_again_where_home_cannot_be_written_to(built, clone):
     home = clone.folder / "home"
     home.touch()  # a file: root may write to any folder
@@ -77,6 +78,7 @@ def test_it_shows_the_same_again_where_home_cannot_be_written_to(built, clone):
     assert outputs(clone.folder / EXECUTED) == outputs(built.folder / EXECUTED)
 
 
+@pytest.mark.slow
 def test_retraining_gives_the_same_model(built, clone, edit):
     edit(NOTEBOOK, "RETRAIN = False", "RETRAIN = True")
     run_notebook(clone)
@@ -92,6 +94,7 @@ def test_a_failed_cell_fails_the_rule_and_is_shown(clone, edit):
     assert not (clone.folder / EXECUTED).exists()
 
 
+@pytest.mark.slow
 def test_it_runs_when_it_is_opened_by_itself(built, inputs_alone):
     """In a checkout with a finished build and a default configuration, without what the rule passes."""
     config = {}

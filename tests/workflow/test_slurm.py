@@ -112,6 +112,7 @@ def through_slurm(build, slurm, *arguments):
     return build.snakemake("--profile", profile, *hurry, *arguments, env=slurm)
 
 
+@pytest.mark.slow
 def test_slurm_gives_the_tables_of_a_local_build(built, slurm, checkout, tmp_path):
     build = Build(checkout, tmp_path)
     (tmp_path / "data").mkdir()
@@ -125,6 +126,7 @@ def test_slurm_gives_the_tables_of_a_local_build(built, slurm, checkout, tmp_pat
     assert different == []
 
 
+@pytest.mark.slow
 def test_a_job_that_is_cancelled_goes_on_from_its_backup_to_the_same_result(built, slurm, edit, tmp_path):
     edit("tests/workflow/tiny.yaml", "training: {epochs: 1,", "training: {epochs: 100,")
     table = "tables/train/baseline_initial.csv"

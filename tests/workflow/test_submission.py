@@ -84,6 +84,7 @@ def test_its_plan_without_data_offers_no_demo(unpacked):
     assert "dataset.path: no data at" in done.stderr and "demo" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_it_plans_a_build_and_its_tests_pass(unpacked):
     phantoms.write_archive(unpacked / "data/covid_xray.zip", size=40, splits={"train": 8, "val": 4, "test": 4})
     for command in (["snakemake", "--dry-run", "--cores", "1"], ["pytest", "-q"]):
