@@ -11,7 +11,7 @@ LONGEST_FIRST = ("build", "network", "tex")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if {"built", "checkout"} & set(item.fixturenames):
+        if item.path.parent.name == "workflow" and {"built", "checkout"} & set(item.fixturenames):
             item.add_marker("build")
         if NETWORKS & vars(item.module).keys():
             item.add_marker("network")
