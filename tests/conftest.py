@@ -9,6 +9,7 @@ NETWORKS = {"fitting", "keras", "runtime", "tf"}  # names that a file imports wh
 LONGEST_FIRST = ("build", "network", "tex")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "workflow" and {"built", "checkout"} & set(item.fixturenames):

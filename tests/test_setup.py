@@ -80,6 +80,20 @@ def conda_dependencies():
     return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 
+def test_the_container_is_made_by_the_set_up_script_from_the_files_that_it_reads():
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    script = (ROOT / "workflow/setup.sh").read_text()
+    steps = [line.removeprefix("RUN sh workflow/setup.sh ") for line in lines if line.startswith("RUN")]
+    assert steps == ["python", "tex"] and all(f"set_up_{step}()" in script for step in steps)
+    copied = {part for line in lines if line.startswith("COPY") for part in line.split()[1:-1]}
+    assert all((ROOT / file).is_file() for file in copied)
+    assert {file for file in (".python-version", "requirements.txt", "report/preamble.tex") if file in script} <= copied
+    sent = re.findall(r"^!(.+)$", (ROOT / ".containerignore").read_text(), re.MULTILINE)
+    assert set(sent) == copied
+    version = (ROOT / ".python-version").read_text().strip()
+    assert any(line.startswith("FROM ") and f"python:{version}-slim" in line for line in lines)
+
+
 def test_each_pin_has_hashes():
     for entry in entries():
         assert re.match(r"[A-Za-z0-9._-]+==\S+", entry) and "--hash=sha256:" in entry, entry[:200]
