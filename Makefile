@@ -22,7 +22,7 @@ $(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) do
 python = .venv/bin/python
 snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
 # Two processes: the build's tests in one of them, all others beside it; each takes up to 2 GB.
-pytest = $(python) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+pytest = $(python) -m pytest -n 2 --no-loadscope-reorder
 interruptible = trap 'echo "Interrupted: the same command goes on from here." >&2; exit 130' INT;
 # UTF-8 whatever the terminal's language, for snakemake and all that it calls.
 export PYTHONUTF8 = 1

@@ -9,16 +9,29 @@ NETWORKS = {"fitting", "keras", "runtime", "tf"}  # names that a file imports wh
 LONGEST_FIRST = ("build", "network", "tex")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "workflow" and {"built", "checkout"} & set(item.fixturenames):
             item.add_marker("build")
         if NETWORKS & vars(item.module).keys():
             item.add_marker("network")
-        # One process makes the finished build, and one the networks and articles that the tests of a file share.
-        item.add_marker(pytest.mark.xdist_group("built" if "built" in item.fixturenames else item.module.__name__))
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in LONGEST_FIRST])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A process takes a whole file, and one of them all of tests/workflow, whose tests share the finished build.
+
+    The groups of pytest-xdist have no effect with pytest 9.2 (pytest-dev/pytest-xdist, issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "tests/workflow" if file.startswith("tests/workflow/") else file
+
+    return ByFile(config, log)
 
 
 def pytest_runtest_setup(item):
