@@ -80,20 +80,6 @@ def conda_dependencies():
     return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 
-def test_the_container_is_made_by_the_set_up_script_from_the_files_that_it_reads():
-    lines = (ROOT / "Containerfile").read_text().splitlines()
-    script = (ROOT / "workflow/setup.sh").read_text()
-    steps = [line.removeprefix("RUN sh workflow/setup.sh ") for line in lines if line.startswith("RUN")]
-    assert steps == ["python", "tex"] and all(f"set_up_{step}()" in script for step in steps)
-    copied = {part for line in lines if line.startswith("COPY") for part in line.split()[1:-1]}
-    assert all((ROOT / file).is_file() for file in copied)
-    assert {file for file in (".python-version", "requirements.txt", "report/preamble.tex") if file in script} <= copied
-    sent = re.findall(r"^!(.+)$", (ROOT / ".containerignore").read_text(), re.MULTILINE)
-    assert set(sent) == copied
-    version = (ROOT / ".python-version").read_text().strip()
-    assert any(line.startswith("FROM ") and f"python:{version}-slim" in line for line in lines)
-
-
 def test_each_pin_has_hashes():
     for entry in entries():
         assert re.match(r"[A-Za-z0-9._-]+==\S+", entry) and "--hash=sha256:" in entry, entry[:200]
@@ -381,6 +367,41 @@ def test_missing_style_is_named(make, with_uv, stand_in):
     stand_in("latexmk")
     stand_in("kpsewhich", '[ "$1" != booktabs.sty ]')
     assert "TeX lacks booktabs.sty;" in make("report").stderr
+
+
+def recipe(instruction):
+    """Arguments of that instruction in the Containerfile, a list per line."""
+    lines = [line.split() for line in (ROOT / "Containerfile").read_text().splitlines()]
+    return [line[1:] for line in lines if line[:1] == [instruction]]
+
+
+def test_container_is_set_up_from_the_files_that_it_copies(stand_in, calls, tmp_path):
+    """Its RUN lines, in a folder with those files only; the stand-ins are what its base, Debian with Python, has."""
+    image = tmp_path / "image"
+    for *files, folder in recipe("COPY"):
+        (image / folder).mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(ROOT / file, image / folder)
+    stand_in("id", "echo 0")
+    stand_in("apt-get", f"cp {tmp_path}/bin/kpsewhich {tmp_path}/bin/latexmk")
+    stand_in("kpsewhich")
+    python = executable(tmp_path / "python", f"cat requirements.txt > {calls}/installed")
+    stand_in("python3.12", f"[ $2 != venv ] || {{ mkdir -p .venv/bin; cp {python} .venv/bin/python; }}")
+    for command in recipe("RUN"):
+        assert command[:2] == ["sh", "workflow/setup.sh"]
+        subprocess.run(command, cwd=image, env={"PATH": f"{tmp_path}/bin", "HOME": "/root"}, check=True)
+    assert (calls / "installed").read_text() == LOCKED
+    assert "texlive-science" in (calls / "apt-get").read_text()
+    assert "siunitx.sty" in (calls / "kpsewhich").read_text()
+
+
+def test_container_has_the_python_of_the_lock_and_is_sent_only_what_it_copies():
+    version = (ROOT / ".python-version").read_text().strip()
+    [[base]], [[folder]] = recipe("FROM"), recipe("WORKDIR")
+    assert f"/python:{version}-slim-" in base
+    assert {f"PATH={folder}/.venv/bin:$PATH", "PYTHONUTF8=1"} <= set(sum(recipe("ENV"), []))
+    sent = re.findall("^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert sorted(sent) == sorted(file for *files, _ in recipe("COPY") for file in files)
 
 
 def test_missing_poppler_stops_no_test(make, with_uv, with_tex, stand_in, calls):

@@ -150,5 +150,5 @@ def test_a_job_that_is_cancelled_goes_on_from_its_backup_to_the_same_result(buil
 @pytest.mark.parametrize("profile", ["slurm", "generic"])
 def test_rules_named_in_a_profile_exist(built, profile):
     """Snakemake is silent about other names: a rule that was renamed would ask for the default time."""
-    named = yaml.safe_load((ROOT / f"workflow/profiles/{profile}/config.yaml").read_text())["set-resources"]
+    named = yaml.safe_load((ROOT / f"workflow/profiles/{profile}/profile.yaml").read_text())["set-resources"]
     assert set(named) <= {job.split()[0] for job in built.graph()}
