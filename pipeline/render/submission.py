@@ -54,6 +54,8 @@ TESTS = ("test_config", "test_statistics", "finetune/test_compare", "train/test_
 FILES = (
     "Snakefile",
     "Makefile",
+    "Containerfile",
+    ".dockerignore",
     "README.md",
     "LICENSE",
     ".python-version",

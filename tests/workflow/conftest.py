@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests import phantoms
-from tests.workflow import planning
 
 ROOT = Path(__file__).parents[2]
 SPLITS = {"train": 48, "val": 24, "test": 24}
@@ -24,8 +23,11 @@ class Build:
 
     def snakemake(self, *arguments, check=True, env=None):
         """Run Snakemake as a user would; stdout and stderr together as text. Its exit status is kept in `status`."""
+        configs = [self.checkout / "config/demo.yaml", self.checkout / "tests/workflow/tiny.yaml"]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.checkout / "Snakefile"]
+        command += ["--directory", self.folder, *arguments, "--configfile", *configs]
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *self._options(arguments)],
+            list(map(str, command)),
             cwd=self.checkout,
             env=os.environ | (env or {}),
             text=True,
@@ -37,18 +39,12 @@ class Build:
         self.status = done.returncode
         return done.stdout
 
-    def _options(self, arguments):
-        configs = [self.checkout / "config/demo.yaml", self.checkout / "tests/workflow/tiny.yaml"]
-        options = ["--snakefile", self.checkout / "Snakefile", "--directory", self.folder, *arguments]
-        return list(map(str, [*options, "--configfile", *configs]))
-
     def jobs(self, *arguments):
         """What a dry run plans: {job: reason}, a job being named by its rule and the values of its wildcards."""
         return {job_name(rule, block): field("reason", block) for rule, block in self._dry_run(*arguments)}
 
     def _dry_run(self, *arguments):
-        status, output = planning.snakemake(self._options(["--dry-run", "--cores", "2", *arguments]), self.checkout)
-        assert status == 0, output
+        output = self.snakemake("--dry-run", "--cores", "2", *arguments)
         return re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, flags=re.MULTILINE)
 
     def graph(self, *arguments):
