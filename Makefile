@@ -21,7 +21,7 @@ $(if $(unknown),$(error found $(unknown), which $(strip make $(MAKECMDGOALS)) do
 
 python = .venv/bin/python
 snakemake = $(python) -m snakemake --cores $(CORES) --rerun-incomplete
-# Two processes: the build's tests in one of them, all others beside it; each takes up to 2 GB.
+# Two processes: one runs the tests that share the build, the other the rest. More would not fit into a laptop's memory.
 pytest = $(python) -m pytest -n 2 --no-loadscope-reorder
 interruptible = trap 'echo "Interrupted: the same command goes on from here." >&2; exit 130' INT;
 # UTF-8 whatever the terminal's language, for snakemake and all that it calls.
@@ -69,7 +69,7 @@ test: poppler .venv/.ready ## the tests
 	-@sh workflow/setup.sh tex
 	$(pytest) -m "not slow"
 
-test-all: poppler .venv/.ready ## the tests, and those that take minutes: two builds compared, Slurm, notebook, submission
+test-all: poppler .venv/.ready ## also the tests that take minutes: two builds compared, Slurm, notebook, submission
 	-@sh workflow/setup.sh tex
 	$(pytest)
 

@@ -45,8 +45,8 @@ def run(*commands, arguments=None):
     else:
         subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
         for command in commands:
-            help_ = (inspect.getdoc(command) or "").partition("\n")[0]
-            _add_options(subparsers.add_parser(command.__name__, help=help_), command)
+            first_line = (inspect.getdoc(command) or "").partition("\n")[0]
+            _add_options(subparsers.add_parser(command.__name__, help=first_line), command)
     options = vars(parser.parse_args(arguments))
     command, log_file, outputs = options.pop("command"), options.pop("log"), options.pop("outputs")
     _start_log(log_file)

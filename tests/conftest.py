@@ -41,7 +41,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="module", autouse=True)
 def networks_are_forgotten(request):
-    """After a file, what Keras keeps of its networks: else a process of tests grows to 5 GB."""
+    """Drop what Keras keeps of a file's networks: a process that ran all tests grew to 5 GB."""
     yield
     if NETWORKS & vars(request.module).keys():
         import keras

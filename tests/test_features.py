@@ -220,7 +220,7 @@ def efficient():
     return model
 
 
-@pytest.mark.parametrize("cut", ["block1a_project_activation", "block4a_project_bn"])
+@pytest.mark.parametrize("cut", ["block1a_project_activation", "block4a_project_bn", "top_activation"])
 def test_efficientnet_takes_raw_grey_values(efficient, tmp_path, cut):
     """Filled from a whole model, and the same outputs as Keras' own on the three equal channels."""
     efficient.save(tmp_path / "efficient.keras")

@@ -56,9 +56,7 @@ def check(config, schema_file):
     Returns:
         list of str, empty where the configuration is valid.
     """
-    with open(schema_file) as file:
-        schema = yaml.load(file, yaml.CSafeLoader)
-    schema = _inlined(schema, schema["$defs"])
+    schema = read_schema(schema_file)
     errors = sorted(Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     lines = [line for error in errors for line in _lines(error, schema)]
     # `required` gives an error, and so all its lines, for each of several absent keys.
@@ -68,6 +66,12 @@ def check(config, schema_file):
         *_layer_lines(config),
         *_space_lines(config, schema),
     ]
+
+
+def read_schema(file):
+    """The schema with each $ref replaced by the definition that it names; keys beside the $ref take precedence."""
+    schema = yaml.load(Path(file).read_text(), yaml.CSafeLoader)
+    return _inlined(schema, schema["$defs"])
 
 
 def unreadable(file):
@@ -198,13 +202,12 @@ def digest(config):
 
 
 def _inlined(node, definitions):
-    """The schema with each $ref replaced by what it stands for, which messages quote."""
     if isinstance(node, list):
         return [_inlined(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        node = definitions[node["$ref"].removeprefix("#/$defs/")]
+        node = definitions[node["$ref"].removeprefix("#/$defs/")] | {key: node[key] for key in node if key != "$ref"}
     return {name: _inlined(value, definitions) for name, value in node.items()}
 
 
@@ -291,7 +294,7 @@ def _dimension_lines(dimension, definition):
     for part in ("range", "bounds"):
         values = dimension.get(part, [])
         if not all(Validator(definition).is_valid(value) for value in values):
-            yield f"{part}: found {values}; expected each {_allowed(definition)}"
+            yield f"{part}: found {values}; expected each {_expected(definition)}"
         elif scale == "choice" and len(set(values)) < len(values):
             yield f"{part}: found {values}; expected different values"
         elif scale != "choice" and values != sorted(set(values)):
@@ -317,11 +320,11 @@ def _lines(error, schema):
     if error.validator == "required":
         absent = [name for name in error.validator_value if name not in error.instance]
         return [
-            f"{_join(key, name)}: missing; expected {_allowed(error.schema['properties'][name])}" for name in absent
+            f"{_join(key, name)}: missing; expected {_expected(error.schema['properties'][name])}" for name in absent
         ]
     if error.validator == "not":
         return [f"{key}: {error.schema['description']}"]
-    return [f"{key}: found {_shown(error.instance)}; expected {_allowed(error.schema)}{_as_read(error)}"]
+    return [f"{key}: found {_shown(error.instance)}; expected {_expected(error.schema)}{_as_read(error)}"]
 
 
 def _shown(value):
@@ -378,7 +381,12 @@ def _keys(schema, prefix=""):
         yield from _keys(definition, key)
 
 
-def _allowed(definition):
+def _expected(definition):
+    said = f" ({definition['description']})" if "description" in definition else ""
+    return allowed(definition) + said
+
+
+def allowed(definition):
     """The schema's limits in words."""
     words = []
     if "enum" in definition:
@@ -386,7 +394,7 @@ def _allowed(definition):
     elif "const" in definition:
         words.append(str(definition["const"]))
     elif "oneOf" in definition:
-        words.append(" or ".join(_allowed(option) for option in definition["oneOf"]))
+        words.append(" or ".join(_expected(option) for option in definition["oneOf"]))
     else:
         kind = definition.get("type", "a value")
         words.append(" or ".join(kind) if isinstance(kind, list) else kind)
@@ -396,8 +404,6 @@ def _allowed(definition):
         words.append(" and ".join(bounds))
     if "minItems" in definition:
         words.append(f"with {definition['minItems']} or more items")
-    if "description" in definition:
-        words.append(f"({definition['description']})")
     return " ".join(words)
 
 

@@ -40,7 +40,8 @@ REASONS = {
     "nbconvert": "runs baseline.ipynb from the command line; Jupyter installs it",
     "ipykernel": "runs baseline.ipynb; Jupyter installs it",
 }
-# What README.md and Makefile say of the demo, whose generated images are not handed in.
+# What these files say of the demo, whose generated images are not handed in.
+DEMO_MENTIONED = ("README.md", "CONTRIBUTING.md", "Makefile")
 DEMO = re.compile(r"[^\n]*The demo begins[^\n]*\n.*?The demo ends[^\n]*\n+", re.DOTALL)
 
 # The earliest date that a zip file can hold, so that the same files give the same bytes.
@@ -57,6 +58,8 @@ FILES = (
     "Containerfile",
     ".dockerignore",
     "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
     "LICENSE",
     ".python-version",
     "environment.yml",
@@ -78,7 +81,7 @@ def code_files(root):
 
 def content(file):
     """The bytes of a file as it is handed in."""
-    return DEMO.sub("", file.read_text()).encode() if file.name in ("README.md", "Makefile") else file.read_bytes()
+    return DEMO.sub("", file.read_text()).encode() if file.name in DEMO_MENTIONED else file.read_bytes()
 
 
 def libraries(project):

@@ -34,6 +34,7 @@ def test_typed_digits_are_found(text):
         ("sections/baseline.tex.j2", r"\cref{fig:classes}", "", "questions: 7 refers to no figure or table .mark each"),
         ("sections/baseline.tex.j2", "Four blocks", "4 blocks", "no digit is typed: sections/baseline.tex.j2: 4 .read"),
         ("article.tex.j2", "twocolumn", "onecolumn", "layout: not in two columns"),
+        ("article.tex.j2", "[10pt,twocolumn,a4paper]", "", "layout: not in two columns; font size not one of"),
         ("article.tex.j2", "10pt", "9pt", "layout: font size not one of 10pt, 11pt, 12pt"),
         ("sections/baseline.tex.j2", r"(\cref{tab:layers})", "", "are referred to: tab:layers .refer to it"),
         (

@@ -1,4 +1,4 @@
-"""The PDF: the same to the byte, stamped where it must be, and errors with their place in the templates."""
+"""The PDF: stamped where it must be, and errors with their place in the templates."""
 
 import shutil
 import subprocess
@@ -40,23 +40,22 @@ def page_texts(pdf):
 @pytest.mark.tex
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
 @pytest.mark.parametrize(
-    "settings, stamps, absent",
+    "settings, stamps",
     [
-        (DEMO, ["Demonstration on generated phantoms and random backbone weights: no medical meaning"], "Quick run"),
+        (DEMO, ["Demonstration on generated phantoms and random backbone weights: no medical meaning"]),
+        (QUICK, ["Quick run on images drawn from the train split: nothing here is a result"]),
         (
             QUICK | {"demo": True},
             ["Demonstration on generated phantoms and random", "Quick run on images drawn from the train split"],
-            "??",
         ),
     ],
-    ids=["demo", "demo of a quick run"],
+    ids=["demo", "quick", "both"],
 )
-def test_every_page_is_stamped(run, settings, stamps, absent):
+def test_every_page_is_stamped(run, settings, stamps):
     run.render(settings)
     pages = page_texts(run.pdf)
     assert len(pages) > 3
     assert [place for place, page in enumerate(pages) for stamp in stamps if stamp not in page] == []
-    assert absent not in " ".join(pages)
 
 
 def everywhere(text):

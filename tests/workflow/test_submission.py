@@ -74,6 +74,7 @@ def test_code_notebooks_tables_and_figures_are_in_it_and_nothing_else(unpacked, 
     assert figures == {file for file in listed if file.startswith("figures/")} and len(figures) > 5
     assert kinds & {".png", ".npy", ".npz", ".keras", ".h5", ".zip"} == set()
     assert [name for name in names if "phantom" in name or "demo" in name or "benchmarks" in name] == []
+    assert [file.name for file in unpacked.glob("*.md") if "make demo" in file.read_text()] == []
 
 
 def test_its_plan_without_data_offers_no_demo(unpacked):

@@ -16,16 +16,16 @@ CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    """A build's folder, the current one, beside a checkout: both empty."""
-    for name in ("build", "checkout"):
+    """A build's folder, the current one, beside a clone: both empty."""
+    for name in ("build", "clone"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "build")
     return tmp_path / "build"
 
 
 @pytest.fixture
-def checkout(build):
-    return build.parent / "checkout"
+def clone(build):
+    return build.parent / "clone"
 
 
 def named(dataset=user_files.DEFAULT_DATASET, external=None, weights="imagenet"):
@@ -41,30 +41,30 @@ def archive(file, **options):
     return file
 
 
-def test_a_relative_path_is_one_of_the_build_before_one_of_the_checkout(build, checkout, monkeypatch):
-    assert user_files.find("x.zip", checkout) == Path("x.zip")  # nowhere: messages name the build's folder
-    (checkout / "x.zip").touch()
-    assert user_files.find("x.zip", checkout) == checkout / "x.zip"
+def test_a_relative_path_is_one_of_the_build_before_one_of_the_checkout(build, clone, monkeypatch):
+    assert user_files.find("x.zip", clone) == Path("x.zip")  # nowhere: messages name the build's folder
+    (clone / "x.zip").touch()
+    assert user_files.find("x.zip", clone) == clone / "x.zip"
     (build / "x.zip").touch()
-    assert user_files.find("x.zip", checkout) == Path("x.zip")
-    monkeypatch.setenv("HOME", str(checkout))
-    assert user_files.find("~/x.zip", build) == checkout / "x.zip"
+    assert user_files.find("x.zip", clone) == Path("x.zip")
+    monkeypatch.setenv("HOME", str(clone))
+    assert user_files.find("~/x.zip", build) == clone / "x.zip"
 
 
-def test_the_default_dataset_may_be_absent_and_a_named_path_may_not(build, checkout):
-    assert list(user_files.missing(named(), checkout)) == []
-    assert list(user_files.missing(named(weights="random"), checkout)) == []
+def test_the_default_dataset_may_be_absent_and_a_named_path_may_not(build, clone):
+    assert list(user_files.missing(named(), clone)) == []
+    assert list(user_files.missing(named(weights="random"), clone)) == []
     (build / "folder").mkdir()
-    lines = list(user_files.missing(named(dataset="typo.zip", external="set", weights="folder"), checkout))
+    lines = list(user_files.missing(named(dataset="typo.zip", external="set", weights="folder"), clone))
     assert [line.split(";")[0] for line in lines[1:]] == [
         f"dataset.external: nothing at {build / 'set'}",
         f"transfer.weights: no file {build / 'folder'}",
     ]
     assert lines[0].startswith(f"dataset.path: no data at {build / 'typo.zip'}")
-    (checkout / "typo.zip").touch()
+    (clone / "typo.zip").touch()
     (build / "set").mkdir()
     (build / "w.h5").touch()
-    assert list(user_files.missing(named(dataset="typo.zip", external="set", weights="w.h5"), checkout)) == []
+    assert list(user_files.missing(named(dataset="typo.zip", external="set", weights="w.h5"), clone)) == []
 
 
 def test_the_digest_is_of_the_content(build):
@@ -76,20 +76,20 @@ def test_the_digest_is_of_the_content(build):
     assert user_files.digest(build / "no.zip") == user_files.UNREADABLE
 
 
-def test_weights_are_fetched_or_the_users_or_none(build, checkout):
+def test_weights_are_fetched_or_the_users_or_none(build, clone):
     (build / "w.h5").write_bytes(b"weights")
-    (checkout / "same.h5").write_bytes(b"weights")
-    assert user_files.weights_path(named(), checkout, "imagenet.h5") == Path("imagenet.h5")
-    assert user_files.weights_path(named(weights="random"), checkout, "imagenet.h5") == []
-    assert user_files.weights_path(named(weights="same.h5"), checkout, "imagenet.h5") == checkout / "same.h5"
+    (clone / "same.h5").write_bytes(b"weights")
+    assert user_files.weights_path(named(), clone, "imagenet.h5") == Path("imagenet.h5")
+    assert user_files.weights_path(named(weights="random"), clone, "imagenet.h5") == []
+    assert user_files.weights_path(named(weights="same.h5"), clone, "imagenet.h5") == clone / "same.h5"
     kinds = ("imagenet", "random", "w.h5", "same.h5")
-    digests = {kind: user_files.weights_digest(named(weights=kind), checkout) for kind in kinds}
+    digests = {kind: user_files.weights_digest(named(weights=kind), clone) for kind in kinds}
     assert digests["w.h5"] == digests["same.h5"] and len(set(digests.values())) == 3
 
 
-def test_without_data_the_article_is_made_from_tables_of_the_same_configuration(build, checkout, capsys):
+def test_without_data_the_article_is_made_from_tables_of_the_same_configuration(build, clone, capsys):
     def absent(config_sha256):
-        return user_files.absent_dataset(named(), checkout, ["a.csv", "b.pdf"], "a.csv", config_sha256)
+        return user_files.absent_dataset(named(), clone, ["a.csv", "b.pdf"], "a.csv", config_sha256)
 
     (build / "a.csv").write_text("key,value\nsha256,abc\n")
     with pytest.raises(SystemExit, match="no data at .*make report DATA="):  # a figure is not there
