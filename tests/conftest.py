@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """A process takes a whole file, and one of them all of tests/workflow, whose tests share the finished build.
 
+    The longest of these makes a build of its own, and does so in the other process.
     The groups of pytest-xdist have no effect with pytest 9.2 (pytest-dev/pytest-xdist, issue 1386).
     """
     from xdist.scheduler import LoadScopeScheduling
@@ -29,7 +30,8 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            return "tests/workflow" if file.startswith("tests/workflow/") else file
+            beside = "tests/workflow/test_two_builds.py"
+            return "tests/workflow" if file.startswith("tests/workflow/") and file != beside else file
 
     return ByFile(config, log)
 

@@ -1,5 +1,6 @@
 """A copy of the checkout, and a complete build of it from phantoms: made once, then only planned upon."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -110,17 +111,27 @@ def checkout(tmp_path_factory):
     return copy
 
 
-def build_anew(checkout, folder, cores):
+def build_anew(checkout, folder, cores, *targets):
     build = Build(checkout, folder)
     phantoms.write_archive(folder / "data/covid_xray.zip", size=40, splits=SPLITS)
-    build.snakemake("--cores", cores)
+    build.snakemake("--cores", cores, *targets)
     return build
 
 
 @pytest.fixture(scope="session")
 def built(checkout, tmp_path_factory):
-    """A complete build with two cores."""
-    return build_anew(checkout, tmp_path_factory.mktemp("built"), 2)
+    """A complete build with two cores, made once for all processes of `pytest -n`."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # its own folder is that of one process
+    folder, finished = shared / "built", shared / "built.finished"
+    with open(shared / "built.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            build_anew(checkout, folder, 2)
+            finished.touch()
+    return Build(checkout, folder)
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_slurm_gives_the_tables_of_a_local_build(built, slurm, checkout, tmp_pat
     build = Build(checkout, tmp_path)
     (tmp_path / "data").mkdir()
     shutil.copy2(built.folder / "data/covid_xray.zip", tmp_path / "data")
-    through_slurm(build, slurm, "tables/train/baseline_initial.csv", "tables/train/baseline_model.csv")
+    through_slurm(build, slurm, "tables/train/baseline_initial.csv", "tables/tune/baseline_best.csv")
     tables = {file.relative_to(tmp_path) for file in tmp_path.glob("tables/**/*.csv") if "cost" not in file.name}
     assert {table.parent.name for table in tables} == {"data", "tune", "train"}
     different = [
