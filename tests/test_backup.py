@@ -11,7 +11,7 @@ import keras
 import pandas as pd
 import pytest
 
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
 from tests.train.test_runs import ROOT, examples, fitted

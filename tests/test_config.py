@@ -143,7 +143,7 @@ def test_schema_and_defaults_have_the_same_keys():
     for group, definition in schema_groups(schema, schema["$defs"]):
         names = set(definition["properties"])
         assert definition["additionalProperties"] is False, group
-        assert group in searched or set(definition["required"]) == names - {"bounds"}, group  # a choice has none
+        assert group in searched or set(definition["required"]) == names - BOUNDS, group  # a choice has none
         known |= {f"{group}.{name}".removeprefix(".") for name in names if group not in searched}
     known = {key for key in known if not key.startswith("dataset.draw.")}  # null by default
     assert {key for key in keys(DEFAULTS) if not key.startswith(searched) or key in searched} == {
@@ -154,6 +154,7 @@ def test_schema_and_defaults_have_the_same_keys():
         assert space.keys() == DEFAULTS[model]["hyperparameters"].keys() - {"normalisation"}  # a choice of ablate
 
 
+BOUNDS = {"bounds", "bounded_by"}
 OPTIONAL = [f"tune.space.baseline.{name}" for name in ("learning_rate", "filters", "batch_size")]
 
 
@@ -284,26 +285,52 @@ def test_search_space_that_leads_nowhere(name, dimension, part, allowed):
 def test_a_number_has_to_have_bounds():
     message = problem("tune: {space: {transfer: {l2: {scale: log, range: [0.0001, 0.001]}}}}")
     assert message.startswith("tune.space.transfer.l2.bounds: missing; expected ") and "hard limits" in message
+    message = problem("tune: {space: {transfer: {l2: {scale: log, range: [0.0001, 0.001], bounds: [0.0001, 1]}}}}")
+    assert message.startswith("tune.space.transfer.l2.bounded_by: missing; expected the reasons")
+
+
+def test_the_search_can_hold_what_it_starts_from():
+    """The starting values, and for the transfer model all that the baseline's search may select."""
+    message = problem("baseline: {hyperparameters: {filters: 20}}")
+    assert message == (
+        "tune.space.baseline.filters.bounds: found [4, 8, 12, 16, 24, 32, 48]; expected one that holds 20 of "
+        "baseline.hyperparameters.filters, where the search starts"
+    )
+    message = problem("tune: {space: {transfer: {batch_size: {bounds: [8, 16, 32, 64, 128]}}}}")
+    assert message.startswith("tune.space.transfer.batch_size.bounds: found ")
+    assert message.endswith("holds 256 of tune.space.baseline.batch_size.bounds, where the search starts")
+    message = problem("tune: {space: {transfer: {learning_rate: {bounds: [0.0001, 0.5]}}}}")
+    assert message.endswith("holds 1e-05, 1 of tune.space.baseline.learning_rate.bounds, where the search starts")
+    message = problem("tune: {space: {baseline: {loss: {scale: choice, range: [focal, cross_entropy]}}}}")
+    assert message.startswith("tune.space.baseline.loss.range: ") and "weighted_cross_entropy" in message
 
 
 @pytest.mark.parametrize("model", ["baseline", "transfer"])
 def test_search_of_all_that_can_be_searched(model):
     lines = [line.split("#", 1)[1] for line in CONFIG.splitlines() if line.startswith("  #   ")]
-    space = yaml.safe_load("\n".join(lines)) | {"loss": {"scale": "choice", "range": ["focal", "cross_entropy"]}}
+    space = yaml.safe_load("\n".join(lines)) | {
+        "loss": {"scale": "choice", "range": ["focal", "weighted_cross_entropy"]}
+    }
     assert {"l2", "dense_units", "optimizer"} < space.keys(), "the examples in the comments of config.yaml"
     assert problems(yaml.safe_dump({"tune": {"space": {model: space}}})) == []
 
 
 def test_more_candidates_than_trials():
-    assert problems("tune: {rounds: 2, trials: 2, candidates: 4}") == []
-    message = problem("tune: {rounds: 2, trials: 2, candidates: 5}")
+    assert problems("tune: {min_rounds: 2, trials: 2, candidates: 4}") == []
+    message = problem("tune: {min_rounds: 2, trials: 2, candidates: 5}")
     assert message.startswith("tune.candidates: found 5; expected at most 4")
 
 
 def test_trials_longer_than_what_they_choose_for():
-    assert problems("{training: {epochs: 9}, tune: {epochs: 9}}") == []
-    message = problem("training: {epochs: 9}")
-    assert message.startswith("tune.epochs: found 12; expected at most 9, training.epochs")
+    assert problems("{training: {max_epochs: 9}, tune: {rungs: [3, 9]}}") == []
+    message = problem("training: {max_epochs: 9}")
+    assert message == "tune.rungs: found [5, 10, 20]; expected rising numbers up to 9, training.max_epochs"
+    assert problem("tune: {rungs: [10, 5]}").startswith("tune.rungs: found [10, 5]; expected rising numbers")
+
+
+def test_more_rounds_than_the_limit():
+    message = problem("tune: {min_rounds: 3, max_rounds: 2}")
+    assert message == "tune.min_rounds: found 3; expected at most 2, tune.max_rounds"
 
 
 def test_layers_of_resnet50v2_are_those_of_keras():

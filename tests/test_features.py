@@ -12,7 +12,7 @@ from pipeline.command import InputError
 from pipeline.features import backbone, features
 from pipeline.finetune.runs import unfreeze
 from pipeline.images import augment
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import efficientnetv2b0, resnet50v2
 from tests.phantoms import phantom

@@ -264,18 +264,20 @@ def _layer_line(key, name, backbone, allowed, expected):
 def _space_lines(config, schema):
     """What a schema cannot say of the search: its values are ones that the hyperparameter may have, in order, and the
     range of each can be extended to its bounds."""
-    tune = config["tune"]
-    trials = tune["rounds"] * tune["trials"]
+    tune, most = config["tune"], config["training"]["max_epochs"]
+    trials = tune["min_rounds"] * tune["trials"]
     if tune["candidates"] > trials:
-        yield f"tune.candidates: found {tune['candidates']}; expected at most {trials}, all trials of all rounds"
-    if tune["epochs"] > config["training"]["epochs"]:
-        most = config["training"]["epochs"]
-        yield f"tune.epochs: found {tune['epochs']}; expected at most {most}, training.epochs"
+        yield f"tune.candidates: found {tune['candidates']}; expected at most {trials}, all trials of tune.min_rounds"
+    if tune["min_rounds"] > tune["max_rounds"]:
+        yield f"tune.min_rounds: found {tune['min_rounds']}; expected at most {tune['max_rounds']}, tune.max_rounds"
+    if tune["rungs"] != sorted(tune["rungs"]) or tune["rungs"][-1] > most:
+        yield f"tune.rungs: found {tune['rungs']}; expected rising numbers up to {most}, training.max_epochs"
     for model, space in tune["space"].items():
         hyperparameters = schema["properties"][model]["properties"]["hyperparameters"]["properties"]
         for name, dimension in space.items():
             # The first thing wrong is told: what follows it may be a consequence.
             wrong = next(_dimension_lines(dimension, hyperparameters[name]), None)
+            wrong = wrong or next(_start_lines(config, model, name), None)
             if wrong:
                 yield f"tune.space.{model}.{name}.{wrong}"
 
@@ -310,6 +312,28 @@ def _dimension_lines(dimension, definition):
         yield f"bounds: found {bounds}; expected a list that contains the range {values} without gaps"
     if scale in ("linear", "log") and not bounds[0] <= values[0] < values[1] <= bounds[1]:
         yield f"bounds: found {bounds}; expected limits around the range {values}"
+    if scale == "choice" and "bounded_by" in dimension:
+        yield f"bounded_by: found {dimension['bounded_by']}; expected none, for scale: choice"
+    if scale != "choice" and "bounded_by" not in dimension:
+        yield "bounded_by: missing; expected the reasons for the lower and the upper bound, such as [nature, cost]"
+
+
+def _start_lines(config, model, name):
+    """A value that the search of a model starts from and that its dimension cannot hold. The transfer model starts from
+    those of the baseline."""
+    dimension = config["tune"]["space"][model][name]
+    starts = {f"{model}.hyperparameters.{name}": [config[model]["hyperparameters"][name]]}
+    if model == "transfer" and name in (baseline := config["tune"]["space"]["baseline"]):
+        part = "range" if baseline[name]["scale"] == "choice" else "bounds"
+        starts[f"tune.space.baseline.{name}.{part}"] = baseline[name].get(part, [])  # what is missing is told once
+    part = "range" if dimension["scale"] == "choice" else "bounds"
+    held = dimension[part]
+    for source, values in starts.items():
+        listed = dimension["scale"] in ("list", "choice")
+        outside = [value for value in values if (value not in held if listed else not held[0] <= value <= held[-1])]
+        if outside:
+            held_by = f"expected one that holds {', '.join(map(str, outside))} of {source}, where the search starts"
+            yield f"{part}: found {held}; {held_by}"
 
 
 def _lines(error, schema):

@@ -14,7 +14,7 @@ import itertools
 from pipeline.ablate.runs import collect
 from pipeline.command import log, run
 from pipeline.images import inputs
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, runtime, transfer
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.ablate.runs import collect
 from pipeline.command import log, run
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import fitting, runtime, transfer
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.ablate.runs import collect
 from pipeline.command import log, run
 from pipeline.images.augment import KINDS, NONE
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, runtime
 
 

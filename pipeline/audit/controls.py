@@ -23,7 +23,7 @@ from pipeline.command import log, run
 from pipeline.images import regions
 from pipeline.images.augment import NONE
 from pipeline.images.decode import as_mask, resize
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, runtime
 from pipeline.statistics import intervals, metrics, shortcuts
 

@@ -17,7 +17,7 @@ from scipy.special import expit
 from pipeline.command import log, run
 from pipeline.images import markers, regions
 from pipeline.images.decode import resize
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import fitting, runtime
 from pipeline.statistics import classification, intervals, shortcuts
 from pipeline.vocabulary import LABELS, MODELS

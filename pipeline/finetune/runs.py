@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.command import Scratch, log, run
 from pipeline.images import augment
-from pipeline.images.inputs import Examples, join
+from pipeline.images.examples import Examples, join
 from pipeline.models import fitting, pretrained, runtime
 from pipeline.models.backup import seconds_of
 from pipeline.statistics import metrics

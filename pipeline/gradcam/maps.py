@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.command import InputError, log, run
 from pipeline.images import regions
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import explain, runtime
 from pipeline.statistics import intervals
 from pipeline.vocabulary import LABELS, MODELS

@@ -17,7 +17,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from pipeline.command import log, run
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import explain, fitting, runtime
 from pipeline.statistics import intervals
 

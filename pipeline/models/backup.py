@@ -20,24 +20,26 @@ class Backup(keras.callbacks.Callback):
 
     The state is all that decides the rest of the run: weights and their averages, optimizer, the seed generators of
     dropout, the history, what EarlyStopping knows. Keras' BackupAndRestore forgets the last three. The file also holds
-    the result of a finished run, for a job of several runs, and the seconds it took, those before a kill with them; the
-    job discards it once its own outputs are written.
+    the result of a finished run, for a job of several runs and for a run that is given more epochs later; and the
+    seconds it took, those before a kill with them. The job discards it once its own outputs are written.
 
     Args:
         file: written under another name first, so that a kill while writing leaves the last epoch's state.
         key: `key_of` what the run depends on; a state with another key is not taken up.
+        epochs: of the run, at most.
         scores: the callback whose `rows` are the history.
+        averages: `fitting.Averages`, or None.
         stopping: keras.callbacks.EarlyStopping, or None.
 
     Attributes: `epoch`, with which the run goes on, from 0; `finished`, whether nothing is left to do.
     """
 
-    def __init__(self, file, key, scores, stopping):
+    def __init__(self, file, key, *, epochs, scores, averages, stopping):
         super().__init__()
-        self.file, self.key, self.scores, self.stopping = file, key, scores, stopping
+        self.file, self.key, self.scores, self.averages, self.stopping = file, key, scores, averages, stopping
         self.state = self._read()
         self.epoch = len(self.state["rows"]) if self.state else 0
-        self.finished = bool(self.state) and self.state["finished"]
+        self.finished = bool(self.state) and self.state["ended"] and (self.state["stopped"] or self.epoch >= epochs)
         self.start = time.perf_counter() - (self.state["seconds"] if self.state else 0)
         if self.state:
             log.info("%s: goes on after epoch %d", file, self.epoch)
@@ -48,10 +50,10 @@ class Backup(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch > self.epoch:  # Not at the end of the one before, when the averages stand in the weights' place.
-            self._write(finished=False)
+            self._write(ended=False)
 
     def on_train_end(self, logs=None):
-        self._write(finished=True)
+        self._write(ended=True)
 
     def restore(self, network):
         """Put `network`, its optimizer and the other callbacks into the state that was read."""
@@ -64,11 +66,20 @@ class Backup(keras.callbacks.Callback):
                 setattr(self.stopping, name, value)
             best = [self.state[f"best_{place}"] for place in range(len(network.weights))]
             self.stopping.best_weights = best
+        if self.finished:
+            network.set_weights([self.state[f"result_{place}"] for place in range(len(network.weights))])
 
-    def _write(self, finished):
-        state = {"key": self.key, "finished": finished, "rows": self.scores.rows}
+    def _write(self, ended):
+        state = {"key": self.key, "ended": ended, "stopped": self.model.stop_training, "rows": self.scores.rows}
         state["seconds"] = time.perf_counter() - self.start
         arrays = {f"variable_{place}": variable.numpy() for place, variable in enumerate(_variables(self.model))}
+        if ended:
+            arrays |= {f"result_{place}": weight.numpy() for place, weight in enumerate(self.model.weights)}
+            # By now the averages, or the best epoch's weights, stand in the place of those that training goes on with.
+            places = {id(variable): place for place, variable in enumerate(_variables(self.model))}
+            own = self.averages.own if self.averages else ()
+            for weight, value in zip(self.model.trainable_weights, own, strict=False):
+                arrays[f"variable_{places[id(weight)]}"] = value
         if self.stopping:
             names = ("wait", "stopped_epoch", "best", "best_epoch")
             state["stopping"] = {name: getattr(self.stopping, name) for name in names}

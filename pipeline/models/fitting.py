@@ -65,6 +65,7 @@ def fit(
     backup=None,
     decay=False,
     train_curve=True,
+    raw_curve=False,
     score=metrics.scores,
 ):
     """Compile a network and fit it in place.
@@ -79,10 +80,13 @@ def fit(
         patience: epochs without a lower val loss before training stops and the best epoch's weights return; None: no
             early stopping.
         stop: further callbacks that may stop the run by an epoch's scores.
-        backup: file from which a killed run goes on; none of the rule's outputs, since Snakemake deletes those.
+        backup: file from which a killed run goes on, and one of a constant learning rate that is given more `epochs`;
+            none of the rule's outputs, since Snakemake deletes those.
         decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017). Else it is constant, and
             what is scored at an epoch's end, and kept in the end, are `Averages` over about the last epoch.
         train_curve: whether train is scored after each epoch too, which takes time.
+        raw_curve: whether the weights themselves are scored too, under names that begin with raw_, where averages stand
+            in their place.
         score: (labels, logits) -> dict of what is recorded of a set.
 
     Returns:
@@ -98,17 +102,19 @@ def fit(
     compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
     sets = monitored(train, val, settings["seed"], source.unaugmented)
     scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs, score)
-    averages = [] if decay else [Averages(sets["train"][0])]
-    callbacks, stopping, start = [*averages, scores, *stop], None, 0
+    averages = None if decay else Averages(sets["train"][0])
+    raw = [RawScores(scores)] if raw_curve else []
+    callbacks, stopping, start = [*raw, *filter(None, [averages]), scores, *stop], None, 0
     if patience:
         stopping = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience, restore_best_weights=True)
         callbacks.append(stopping)
     if backup:
         # On a GPU the optimizer has more variables: a run does not go on elsewhere.
-        parameters = [weights_sha256(network), hyperparameters, settings, seed, epochs, patience, decay, train_curve]
-        parameters.append(runtime.has_gpu())
+        parameters = [weights_sha256(network), hyperparameters, settings, seed, patience, train_curve, raw_curve]
+        parameters += [epochs if decay else None, runtime.has_gpu()]
         arrays = [array for part in (train, val) if part for array in (part.values, part.labels)]
-        kept = Backup(backup, key_of(parameters, arrays), scores, stopping)
+        key = key_of(parameters, arrays)
+        kept = Backup(backup, key, epochs=epochs, scores=scores, averages=averages, stopping=stopping)
         if kept.finished:
             kept.restore(network)
             return pd.DataFrame(scores.rows)
@@ -281,12 +287,13 @@ class EpochScores(keras.callbacks.Callback):
     """Scores each monitored set in inference mode at the end of every epoch, and stops a run that has diverged.
 
     rows: one dict an epoch: epoch (from 1), learning_rate, then what `score` gives, by default loss (unweighted
-    cross-entropy), auc, accuracy, sensitivity, specificity at probability 0.5, each with the set's name before it.
+    cross-entropy), auc, accuracy, sensitivity, specificity at probability 0.5, each with the set's name before it; then
+    `raw`, the same of weights that `RawScores` has looked at.
     """
 
     def __init__(self, monitored, epochs, score=metrics.scores):
         super().__init__()
-        self.epochs, self.score, self.rows = epochs, score, []
+        self.epochs, self.score, self.rows, self.raw = epochs, score, [], {}
         self.monitored = {
             name: (inputs.batches(values, batch_size=SCORED_AT_ONCE), labels)
             for name, (values, labels) in monitored.items()
@@ -295,11 +302,16 @@ class EpochScores(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.forward = _forward(self.model)
 
+    def current(self):
+        """The scores of the weights as they are."""
+        row = {}
+        for name, (dataset, labels) in self.monitored.items():
+            row |= _named(name, self.score(labels, _outputs(self.forward, dataset)))
+        return row
+
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
-        for name, (dataset, labels) in self.monitored.items():
-            logits = _outputs(self.forward, dataset)
-            row |= _named(name, self.score(labels, logits))
+        row |= self.current() | self.raw
         self.rows.append(row)
         # EarlyStopping reads val_loss from here, the progress bar what it shows.
         logs.update({name: value for name, value in row.items() if name.endswith(SHOWN)})
@@ -307,6 +319,17 @@ class EpochScores(keras.callbacks.Callback):
         losses = [value for name, value in row.items() if name.endswith("_loss")] or [logs["loss"]]
         if not np.isfinite(losses).all():
             self.model.stop_training = True
+
+
+class RawScores(keras.callbacks.Callback):
+    """Has `scores` record the weights that are trained as well, before their averages stand in their place."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.scores = scores
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.scores.raw = _named("raw", self.scores.current())
 
 
 def scores(network, train, val, source, settings, score=metrics.scores):
@@ -323,7 +346,7 @@ def _named(name, scores):
 
 
 def _shown(row):
-    return "  ".join(f"{name} {row[name]:.4f}" for name in row if name.endswith(SHOWN))
+    return "  ".join(f"{name} {row[name]:.4f}" for name in row if name.endswith(SHOWN) and not name.startswith("raw"))
 
 
 def logits(network, values):

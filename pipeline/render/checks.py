@@ -93,7 +93,13 @@ def of_submission(source, metadata_file, tables, settings):
             "edges of the search",
             "submission",
             _edges(tables),
-            "a best or selected value is at an edge that the bounds leave open: raise tune.rounds, or widen this range",
+            "a best or selected value is at an edge that can be extended: raise tune.max_rounds, or widen this range",
+        ),
+        Check(
+            "runs with early stopping",
+            "submission",
+            _limited(tables),
+            "the limit of epochs ended it, not early stopping: raise training.max_epochs",
         ),
         Check(
             "no stamp",
@@ -154,3 +160,8 @@ def _edges(tables):
     """Keys of ranges at whose final edge the best or the selected value lies although the bounds would allow more."""
     ranges = [row for model in MODELS for row in tables.rows(f"tune/{model}_ranges")]
     return [row["key"] for row in ranges if isinstance(row["key"], str)]
+
+
+def _limited(tables):
+    """Runs of the selected configurations that have reached the limit of epochs."""
+    return [f"{run['model']}, seed {run['seed']}" for run in tables.rows("train/runs") if run["limited"]]

@@ -17,7 +17,11 @@ LARGEST_RISE = 0.1
 
 
 def measure(initial: pd.DataFrame, train_only: pd.DataFrame):
-    """Judge the initial run's curves, and measure the gap between train and val over all runs."""
+    """Judge the initial run's curves, and measure the gap between train and val over all runs.
+
+    Whether a loss falls smoothly is asked of the weights that are trained; the averages of them, which all else is
+    measured with, hide what single steps do.
+    """
     runs = [("initial", None, initial), *(("selected", seed, rows) for seed, rows in train_only.groupby("seed"))]
     return {
         "smoothness": pd.DataFrame([smoothness_row(initial, split) for split in ("train", "val")]),
@@ -26,13 +30,13 @@ def measure(initial: pd.DataFrame, train_only: pd.DataFrame):
 
 
 def smoothness_row(history, split):
-    """How the cross-entropy of `split` went from epoch to epoch.
+    """How the cross-entropy of `split`, by the weights that are trained, went from epoch to epoch.
 
     Returns:
         rises, the share of epochs in which it rose; largest_rise (nats), and as relative_rise part of its fall from
         the first epoch to the lowest (above 1: it rose by more than it ever fell); the limits; result: smooth, uneven.
     """
-    losses = history[f"{split}_loss"].to_numpy()
+    losses = history[f"raw_{split}_loss"].to_numpy()
     steps = np.diff(losses)
     largest = max(0.0, steps.max(initial=0.0))
     fall = losses[0] - losses.min()

@@ -60,16 +60,6 @@ OVERFITTING = Finding(
 EPOCH_LIMIT = Finding(
     "epoch_limit", ("no_run", "one_run", "some_runs"), "a run reached the limit of epochs before early stopping"
 )
-TUNING = Finding(
-    "tuning",
-    ("higher", "lower", "unclear", "no_comparison"),
-    "the val AUC of every tuned run is on one side of the initial run's",
-)
-TUNING_LOSS = Finding(
-    "tuning_loss",
-    ("lower", "higher", "unclear", "no_comparison"),
-    "the lowest val loss of every tuned run is on one side of the initial run's",
-)
 FINAL_EPOCHS = Finding(
     "final_epochs", ("below_limit", "at_limit"), "the final run has as many epochs as a run may have"
 )
@@ -87,14 +77,13 @@ def findings(
     initial: list[pd.DataFrame],
     smoothness: list[pd.DataFrame],
     gap: list[pd.DataFrame],
-    train_only: list[pd.DataFrame],
     final: list[pd.DataFrame],
     model: list[pd.DataFrame],
     settings: dict,
 ):
     """Decide the findings on each model.
 
-    Args, seven, the inputs of the rule and its settings: of each a table a model.
+    Args, six, the inputs of the rule and its settings: of each a table a model.
     """
     limits = settings["training"]
     runs = pd.concat([run_table(*each, limits) for each in zip(MODELS, gap, strict=True)], ignore_index=True)
@@ -105,9 +94,8 @@ def findings(
         decided += [
             *initial_run(name, initial[place], smoothness[place], gap[place]),
             *selected_runs(name, gap[place], decide.rows(runs, model=name)),
-            *tuning(name, initial[place], gap[place], train_only[place]),
             *final_run(name, final[place], decide.row(jumps, model=name), smoothness[place]),
-            final_epochs(name, model[place], limits["epochs"]),
+            final_epochs(name, model[place], limits["max_epochs"]),
         ]
     return {"findings": decide.table(decided), "runs": runs, "jumps": jumps}
 
@@ -207,7 +195,7 @@ def run_table(model, gap, limits):
     """
     rows = gap[gap["run"] == "selected"]
     part = (rows["val_loss_at_best"] - rows["gap_at_best"]) / rows["val_loss_at_best"]
-    ended = (rows["epochs"] == limits["epochs"]) & (rows["epochs"] - rows["best_epoch"] < limits["patience"])
+    ended = (rows["epochs"] == limits["max_epochs"]) & (rows["epochs"] - rows["best_epoch"] < limits["patience"])
     columns = {"model": model, "seed": rows["seed"].astype(int), "train_part": part}
     return pd.DataFrame(columns | {"overfits": part < MARKED, "limited": ended})
 
@@ -273,23 +261,6 @@ def one_sided(finding, model, limit, cells, *, above, below):
     value = above if shown[0] > shown[1] else below if shown[2] < shown[1] else "unclear"
     margin = min(Margin.of_number(end, number) for end in (low, high))
     return finding.is_(value, cells=[*cells, limit], limit=number, margin=margin, subject=model)
-
-
-def tuning(model, history, gap, train_only):
-    """The runs of the selected configuration against the initial run, each at its best epoch."""
-    first = decide.row(gap, run="initial")
-    start = decide.row(history, epoch=first["best_epoch"])
-    compared = {
-        TUNING: ((start, "val_auc"), [(row, "val_auc") for row in decide.rows(train_only)]),
-        TUNING_LOSS: (
-            (first, "val_loss_at_best"),
-            [(row, "val_loss_at_best") for row in decide.rows(gap, run="selected")],
-        ),
-    }
-    # A run that diverged at once has no best epoch.
-    if not (math.isfinite(start["val_auc"]) and math.isfinite(first["val_loss_at_best"])):
-        return [finding.is_("no_comparison", cells=[limit], subject=model) for finding, (limit, _) in compared.items()]
-    return [one_sided(finding, model, *each, above="higher", below="lower") for finding, each in compared.items()]
 
 
 def jump_table(finals):

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, Scratch, run
-from pipeline.images import inputs
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples, join
 from pipeline.models import fitting, runtime
 from pipeline.models.backup import seconds_of
+from pipeline.models.hyperparameters import starting
 
 
 def initial(model: str, train: Examples, val: Examples, start: pd.DataFrame | None, settings: dict, backup: Scratch):
@@ -27,12 +27,9 @@ def initial(model: str, train: Examples, val: Examples, start: pd.DataFrame | No
         start: selected hyperparameters of another model, which replace the configuration's where both models have them.
     """
     runtime.start(settings["compute"])
-    hyperparameters = settings[model]["hyperparameters"]
-    if start is not None:
-        (best,) = start.to_dict("records")
-        hyperparameters = hyperparameters | {name: best[name] for name in hyperparameters if name in best}
     options = {"seed": settings["seed"], "epochs": settings["training"]["epochs"], "val": val, "backup": backup}
-    _, history = fitting.run(fitting.module_of(model), hyperparameters, train, settings, **options)
+    module, hyperparameters = fitting.module_of(model), starting(model, start, settings)
+    _, history = fitting.run(module, hyperparameters, train, settings, raw_curve=True, **options)
     return {"history": history}
 
 
@@ -95,7 +92,7 @@ def final(
     (hyperparameters,) = best.to_dict("records")
     epochs = int(np.ceil(runs["best_epoch"].median()))
     options = {"seed": settings["seed"], "epochs": epochs, "statistics_from": train, "backup": backup}
-    network, history = fitting.run(module, hyperparameters, inputs.join(train, val), settings, **options)
+    network, history = fitting.run(module, hyperparameters, join(train, val), settings, **options)
     if not np.isfinite(history["train_loss"].iloc[-1]):
         raise InputError(
             f"{model}: the final run diverged, at a learning rate of {hyperparameters['learning_rate']:g}; "

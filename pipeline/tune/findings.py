@@ -1,8 +1,9 @@
 """tune: what the stage tune claims of the search of each model.
 
-Reads   the trials, the ranges, the importances, the candidates and the selected configuration of both models.
+Reads   the trials, the rounds, the ranges, the importances, the candidates and the selected configuration of both
+        models.
 Returns the findings (pipeline.findings); the hyperparameters of both models: where each started, how it was searched,
-        and the selected value; of each model what is highest: an importance, and the mean val AUC of a candidate.
+        and the selected value; a summary of each model's search.
 """
 
 import math
@@ -27,8 +28,14 @@ EXTENSION = Finding(
 )
 EDGES = Finding(
     "edges",
-    ("inside", "open", "bound"),
-    "a selected value, or one of the best trial, lies at an edge of its final range; open: one that can be extended",
+    ("inside", "open", "nature", "cost", "nature_and_cost"),
+    "a selected value, or one of the best trial, lies at an edge of its final range; open: one that can be extended; "
+    "else the reasons for the bounds there",
+)
+END = Finding(
+    "end",
+    ("minimum", "no_extension", "limit"),
+    "after the last round no range was extended (minimum: the least number of rounds was enough); limit: one was",
 )
 SELECTED_EDGE = Finding("selected_edge", ("inside", "at_edge"), "a selected value lies at an edge of its final range")
 IMPORTANCE = Finding(
@@ -36,8 +43,15 @@ IMPORTANCE = Finding(
     ("not_estimated", "unpredictable", "includes_zero", "overlapping", "separate"),
     "the middle 90 % of resamples of the largest importance exclude 0 and all other ranges",
 )
-CANDIDATES = Finding("candidates", ("one", "several"), "the number of candidates for selection")
+CANDIDATES = Finding(
+    "candidates", ("one", "several"), "the number of candidates for selection beside the starting configuration"
+)
 SELECTION_SEEDS = Finding("selection_seeds", ("one", "several"), "the number of runs of a candidate")
+GAIN = Finding(
+    "gain",
+    ("start_selected", "better", "worse", "no_difference", "no_comparison"),
+    "the interval of the difference of mean val AUCs, selected less starting configuration, excludes 0",
+)
 SELECTION = Finding(
     "selection",
     ("highest", "fewer_parameters", "fewer_epochs"),
@@ -48,6 +62,7 @@ SELECTION = Finding(
 def findings(
     baseline: pd.DataFrame,
     transfer: pd.DataFrame,
+    rounds: list[pd.DataFrame],
     ranges: list[pd.DataFrame],
     importance: list[pd.DataFrame],
     selection: list[pd.DataFrame],
@@ -56,30 +71,32 @@ def findings(
 ):
     """Decide the findings on each model.
 
-    Args, seven, the inputs of the rule and its settings:
+    Args, eight, the inputs of the rule and its settings:
         baseline, transfer: all trials.
-        ranges, importance, selection, best: a table a model.
+        rounds, ranges, importance, selection, best: a table a model.
     """
     decided = [candidates(selection[0]), selection_seeds(selection[0])]
     for place, (model, trials) in enumerate(zip(MODELS, (baseline, transfer), strict=True)):
         decided += [
             divergence(model, trials),
             extension(model, ranges[place]),
+            end(model, rounds[place], settings["tune"]["min_rounds"]),
             edges(model, ranges[place]),
             selected_edge(model, ranges[place]),
             most_important(model, importance[place]),
             selected_candidate(model, selection[place]),
+            gain(model, selection[place]),
         ]
     return {
         "findings": decide.table(decided),
         "hyperparameters": hyperparameter_table(ranges, best, settings),
-        "highest": highest_table(importance, selection),
+        "summary": summary_table([baseline, transfer], rounds, importance, selection),
     }
 
 
 def candidates(selection):
     rows = decide.rows(selection)
-    return CANDIDATES.is_("one" if len(rows) == 1 else "several", cells=[(rows[-1], "candidate")])
+    return CANDIDATES.is_("one" if len(rows) == 2 else "several", cells=[(rows[-1], "candidate")])
 
 
 def selection_seeds(selection):
@@ -104,9 +121,19 @@ def extension(model, ranges):
 def edges(model, ranges):
     rows = decide.rows(ranges)
     at_edge = any(is_text(row[column]) for row in rows for column in ("selected_edge", "edge"))
-    value = "inside" if not at_edge else "open" if any(is_text(row["key"]) for row in rows) else "bound"
-    cells = [(row, column) for row in rows for column in ("selected_edge", "edge", "key")]
-    return EDGES.is_(value, cells=cells, subject=model)
+    bounds = {row[column] for row in rows for column in ("selected_bound", "bound") if is_text(row[column])}
+    if not at_edge:
+        value = "inside"
+    else:
+        value = "open" if any(is_text(row["key"]) for row in rows) else "_and_".join(sorted(bounds, reverse=True))
+    columns = ("selected_edge", "edge", "key", "selected_bound", "bound")
+    return EDGES.is_(value, cells=[(row, column) for row in rows for column in columns], subject=model)
+
+
+def end(model, rounds, least):
+    last = decide.rows(rounds)[-1]
+    value = "limit" if is_text(last["extended"]) else "minimum" if last["round"] <= least else "no_extension"
+    return END.is_(value, cells=[(last, "extended"), (last, "round")], limit=least, subject=model)
 
 
 def selected_edge(model, ranges):
@@ -163,6 +190,16 @@ def selected_candidate(model, selection):
     return SELECTION.is_(value, cells=cells, limit=limit, margin=min(margins, default=None), subject=model)
 
 
+def gain(model, selection):
+    """What the search gained over the starting configuration, candidate 0, trained with the same seeds."""
+    (selected,) = decide.rows(selection, selected=True)
+    if selected["candidate"] == 0:
+        return GAIN.is_("start_selected", cells=[(selected, "candidate")], subject=model)
+    return GAIN.of_interval(
+        selected, above="better", below="worse", neither="no_difference", missing="no_comparison", subject=model
+    )
+
+
 def hyperparameter_table(ranges, best, settings):
     """One row a model and hyperparameter, in the order of pipeline.names.
 
@@ -194,18 +231,38 @@ def hyperparameter_table(ranges, best, settings):
     return pd.DataFrame(rows, dtype=object)
 
 
-def highest_table(importance, selection):
+def summary_table(trials, rounds, importance, selection):
     """One row a model.
 
     Returns:
-        model; hyperparameter, that with the largest importance, empty where none is estimated; trial, that of the
-        candidate with the highest mean val AUC.
+        model; trials, rounds (without the starting configuration's) and epochs of the search; epochs_in_full, which the
+        trials would have taken had none been stopped before the last rung; diverged, trials; lowest and highest, the
+        val AUCs on the last rung; hyperparameter, that with the largest importance, empty where none is estimated;
+        candidates, beside the starting configuration; trial, that of the candidate with the highest mean val AUC.
     """
     rows = []
-    for model, importances, candidates in zip(MODELS, importance, selection, strict=True):
+    for model, made, of_rounds, importances, candidates in zip(
+        MODELS, trials, rounds, importance, selection, strict=True
+    ):
         top = by_importance(importances)[0]
-        name = None if math.isnan(top["importance"]) else top["hyperparameter"]
-        rows.append({"model": model, "hyperparameter": name, "trial": top_candidate(candidates)["trial"]})
+        finished = made[made["status"] == "finished"]
+        last = finished.loc[finished["rung"] == made["rung"].max(), "val_auc"]
+        count = made["trial"].nunique()
+        rows.append(
+            {
+                "model": model,
+                "trials": count,
+                "rounds": of_rounds["round"].max(),
+                "epochs": of_rounds["epochs"].sum(),
+                "epochs_in_full": count * made["rung_epochs"].max(),
+                "diverged": (made["status"] == "diverged").sum(),
+                "lowest": last.min(),
+                "highest": last.max(),
+                "hyperparameter": None if math.isnan(top["importance"]) else top["hyperparameter"],
+                "candidates": len(candidates) - 1,
+                "trial": top_candidate(candidates)["trial"],
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -4,10 +4,13 @@ Proposing, gathering and selecting; the training is that of pipeline.tune.trials
 
 Reads   the starting hyperparameters and the space from the configuration; the results of trials and candidates.
 Returns the proposals of a round; all trials, the importance of each hyperparameter and the candidates; the selection
-        among these, the selected configuration, and where in the searched ranges it lies.
+        among these, the selected configuration, where in the searched ranges it lies, and what each round did.
 
-A dimension of the space is {scale, range, bounds}. Its scale gives each value a position: linear the value itself, log
-its decimal logarithm, list and choice its place in the list.
+Results have one row for each trial and rung: rungs are the numbers of epochs after which the better half of the trials
+of a job goes on (pipeline.tune.trials).
+
+A dimension of the space is {scale, range, bounds, bounded_by}. Its scale gives each value a position: linear the value
+itself, log its decimal logarithm, list and choice its place in the list.
 """
 
 import math
@@ -16,25 +19,41 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import InputError, log, run
+from pipeline.models.hyperparameters import starting
+from pipeline.statistics import comparisons, studies
 
 LISTED = ("list", "choice")
+ENDS = {"low": 0, "high": -1}  # of a range, of its bounds, and of what these are bounded by
+BEST = {"best": "trial", "rung": "rung", "val_auc": "val_auc"}
 RESAMPLES = 200  # of the trials, over which the importance is averaged
 MIN_TRIALS = 8  # finished trials, below which an importance would say nothing
 
 
-def propose(model: str, round: int, results: list[pd.DataFrame], settings: dict):
+def propose(model: str, round: int, results: list[pd.DataFrame], start: pd.DataFrame | None, settings: dict):
     """The trials of a round, fixed before any of them runs, from the seed and the results of earlier rounds alone.
 
-    The points are those of a scrambled Sobol sequence, which is prefix-stable: the first trials of a round are the
-    same however many follow.
+    Round 0 is one trial, the starting configuration. The first `tune.min_rounds` rounds after it are always made, a
+    further one only if a range is extended, so that the search goes on until no edge that can be extended holds the
+    best trial; the proposals of a round that is not needed are empty. The points are those of a scrambled Sobol
+    sequence, which is prefix-stable: the first trials of a round are the same however many follow.
+
+    Args:
+        results: of all rounds before; none in rounds 0 and 1, which need none.
+        start: of round 0: the selected hyperparameters of another model, or None.
     """
     space, count = settings["tune"]["space"][model], settings["tune"]["trials"]
-    trials = pd.DataFrame({"trial": (round - 1) * count + np.arange(1, count + 1), "round": round})
+    first = (round - 1) * count + 1
+    trials = pd.DataFrame({"trial": np.arange(first, first + count) if round else [0], "round": round})
     trials["seed"] = settings["seed"] + trials["trial"]
-    for name, value in settings[model]["hyperparameters"].items():
+    for name, value in starting(model, start, settings).items():
         trials[name] = value
+    if round == 0:
+        return {"proposals": trials}
+    earlier = concatenate(results)
+    if round > settings["tune"]["min_rounds"] and not is_extended(space, earlier, round):
+        return {"proposals": trials.head(0)}
     points = sobol(count, len(space), [settings["seed"], round])
-    places = regions(space, concatenate(results), round, count)
+    places = regions(space, earlier, round, count)
     for (name, dimension), column in zip(space.items(), points.T, strict=True):
         along = [position_along(parts[name], point) for parts, point in zip(places, column, strict=True)]
         trials[name] = [value_at(dimension, position) for position in along]
@@ -67,9 +86,15 @@ def ranges(space, results, round):
     """
     spaces = [space]
     for last in range(1, round):
-        best = rank(results[results["round"] <= last]).head(4)
+        best = ranking(results[results["round"] <= last]).head(4)
         spaces.append({name: extend(dimension, best[name]) for name, dimension in spaces[-1].items()})
     return spaces
+
+
+def is_extended(space, results, round):
+    """Whether the results of the rounds before `round` extend a range beyond what these have covered."""
+    *_, before, now = ranges(space, results, round)
+    return now != before
 
 
 def extend(dimension, best):
@@ -108,8 +133,7 @@ def edge(dimension, value):
 
 def is_extendable(dimension, side):
     """Whether the hard bound lies beyond that side of the range."""
-    end = {"low": 0, "high": -1}
-    return side != "" and dimension["range"][end[side]] != dimension["bounds"][end[side]]
+    return side != "" and dimension["range"][ENDS[side]] != dimension["bounds"][ENDS[side]]
 
 
 def regions(space, results, round, count):
@@ -120,8 +144,8 @@ def regions(space, results, round, count):
     a corner where all are new at once would tell little of each.
     """
     spaces = ranges(space, results, round)
-    best = rank(results).head(1).to_dict("records")
-    if not best:
+    best = ranking(results).head(1).to_dict("records")
+    if round == 1 or not best:
         return [{name: [interval(dimension)] for name, dimension in space.items()}] * count
     *_, before, now = spaces
     around = {name: [window(dimension, best[0][name])] for name, dimension in now.items()}
@@ -187,37 +211,47 @@ def levels(dimension):
     return dimension["range" if dimension["scale"] == "choice" else "bounds"]
 
 
-def rank(trials):
-    """The finished trials, the greatest val AUC first; of equal ones, the lower trial number."""
-    finished = trials[trials["status"] == "finished"]
-    return finished.sort_values(["val_auc", "trial"], ascending=[False, True])
+def ranking(results):
+    """The last row of each trial that has not diverged, the best trial first.
+
+    A trial that reached a later rung is better than one that did not; of the same rung, the greater val AUC is, and of
+    equal ones the lower trial number.
+    """
+    last = results.sort_values(["trial", "rung"]).drop_duplicates("trial", keep="last")
+    last = last[last["status"] == "finished"]
+    return last.sort_values(["rung", "val_auc", "trial"], ascending=[False, False, True])
 
 
 def gather(model: str, results: list[pd.DataFrame], costs: list[pd.DataFrame], settings: dict):
     """All trials in one table, how much each hyperparameter matters, and the configurations to be confirmed.
 
+    Candidate 0 is the starting configuration, the others are the best of the rest.
+
     Raises:
         InputError: every trial diverged, or fewer configurations than candidates finished.
     """
     hyperparameters, count = list(settings[model]["hyperparameters"]), settings["tune"]["candidates"]
-    gathered = concatenate(results).sort_values("trial")
-    best = rank(gathered).drop_duplicates(hyperparameters).head(count)
-    if best.empty:
+    gathered = concatenate(results).sort_values(["trial", "rung"])
+    start = gathered[gathered["trial"] == 0].head(1)
+    best = pd.concat([start, ranking(gathered)]).drop_duplicates(hyperparameters).head(1 + count)
+    count_of_trials = gathered["trial"].nunique()
+    if ranking(gathered).empty:
         raise InputError(
-            f"{model}: all {len(gathered)} trials diverged, none can be selected; "
+            f"{model}: all {count_of_trials} trials diverged, none can be selected; "
             f"lower tune.space.{model}.learning_rate.range"
         )
-    if len(best) < count:
+    if len(best) <= count:
         raise InputError(
-            f"{model}: of {len(gathered)} trials, {len(best)} with different configurations finished, "
-            f"fewer than tune.candidates: {count}; lower it, or raise tune.trials"
+            f"{model}: of {count_of_trials} trials, {len(best) - 1} with configurations unlike each other and "
+            f"the starting one finished, fewer than tune.candidates: {count}; lower it, or raise tune.trials"
         )
-    best.insert(0, "candidate", range(1, count + 1))
-    finished, space = gathered[gathered["status"] == "finished"], settings["tune"]["space"][model]
+    best.insert(0, "candidate", range(1 + count))
+    # The only rung that all trials have reached.
+    first = gathered[(gathered["rung"] == 1) & (gathered["status"] == "finished")]
     return {
         "table": gathered.astype({"best_epoch": "Int64"}),
         "cost": pd.concat(costs).sort_values("trial"),
-        "importance": importance_of(space, finished, settings["seed"]),
+        "importance": importance_of(settings["tune"]["space"][model], first, settings["seed"]),
         "candidates": best[["candidate", "trial", *hyperparameters]],
     }
 
@@ -264,7 +298,15 @@ def importance_of(space, finished, seed):
     return table
 
 
-def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed: list[pd.DataFrame], settings: dict):
+def select(
+    model: str,
+    table: pd.DataFrame,
+    candidates: pd.DataFrame,
+    confirmed: list[pd.DataFrame],
+    logits: list[np.ndarray],
+    val_index: pd.DataFrame,
+    settings: dict,
+):
     """Select a candidate by the one-standard-error rule on its mean val AUC over the selection seeds.
 
     The score by which a trial became a candidate takes no part: as the greatest of many it is too good (the winner's
@@ -272,6 +314,10 @@ def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed:
     below the best mean, the one with the fewest parameters is selected, then the one that was trained for the fewest
     epochs, then that with the greater mean (Breiman et al. 1984; Hastie et al. 2009, section 7.10): fewer epochs fit
     train less closely, and fine-tuning lasts as many. A candidate with a diverged run is out.
+
+    Args, seven, the inputs, wildcards and parameters of the rule:
+        confirmed, logits: of each candidate, in order, a row a run, and float64 (runs, val images).
+        val_index: the index of val.
 
     Raises:
         InputError: every candidate has a diverged run.
@@ -283,7 +329,8 @@ def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed:
             f"{model}: each of the {len(scored)} candidates diverged with one of the selection seeds; "
             f"lower tune.space.{model}.learning_rate.range"
         )
-    selection = one_standard_error(scored)
+    gains = gains_over_start(scored, logits, val_index, settings["seed"])
+    selection = one_standard_error(scored).merge(gains, on="candidate", how="left")
     best = selection[selection["selected"]]
     (selected,) = best.to_dict("records")
     log.info("%s: %s", model, selected)
@@ -291,7 +338,37 @@ def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed:
         "selection": selection,
         "best": best[["candidate", "trial", "val_auc", "val_auc_sd", *hyperparameters]],
         "ranges": ranges_table(model, settings["tune"], table, selected),
+        "rounds": rounds_table(settings["tune"]["space"][model], table),
     }
+
+
+def gains_over_start(scored, logits, val_index, seed):
+    """What each other candidate gained over the starting configuration, candidate 0, with the same seeds.
+
+    Returns:
+        DataFrame: candidate, difference of mean val AUCs and its interval (ci_low, ci_high), which hold for all
+        candidates at once (`studies.differences`); of one seed, over the sampling of images alone. No row for
+        candidates with a diverged run, and none where the starting configuration's diverged.
+    """
+    finished = scored.loc[scored["status"] == "finished", "candidate"].to_list()
+    columns = ["candidate", "difference", "ci_low", "ci_high"]
+    if finished[:1] != [0]:
+        return pd.DataFrame(columns=columns)
+    labels, groups = (val_index["label"] == "covid").to_numpy(float), val_index["group"].to_numpy()
+    scores = {candidate: logits[candidate] for candidate in finished}
+    if len(scores[0]) > 1:
+        found = studies.differences(labels, groups, scores, {0: finished[1:]}, seed)
+    else:
+        found = {
+            candidate: one_run_difference(labels, scores[0][0], scores[candidate][0]) for candidate in finished[1:]
+        }
+    return pd.DataFrame([{"candidate": candidate, **row} for candidate, row in found.items()], columns=columns)
+
+
+def one_run_difference(labels, start, candidate):
+    """As `studies.differences`, of one run each."""
+    difference, (low, high), _ = comparisons.paired_aucs(labels, start, candidate)
+    return {"difference": difference, "ci_low": low, "ci_high": high}
 
 
 def scores_of(candidates, runs):
@@ -324,11 +401,12 @@ def ranges_table(model, tune, trials, selected):
 
     low and high are the ends of the configured range, final_low and final_high those after all rounds, extended_low
     and extended_high the numbers of extensions; best and selected are the values of the best trial and of the selected
-    configuration, the columns beside them say at which edge of the final range each lies ("", low or high) and whether
-    the bounds would allow more; key is what to change in the configuration if so. A choice has no ends.
+    configuration, the columns beside them say at which edge of the final range each lies ("", low or high) and, where
+    the bounds do not allow more, the reason for the bound (nature or cost); key is what to change in the configuration
+    where they do. A choice has no ends.
     """
-    spaces = ranges(tune["space"][model], trials, tune["rounds"])
-    (best,) = rank(trials).head(1).to_dict("records")
+    spaces = ranges(tune["space"][model], trials, tune["max_rounds"])
+    (best,) = ranking(trials).head(1).to_dict("records")
     rows = []
     for name, final in spaces[-1].items():
         row = {"name": name, "scale": final["scale"]}
@@ -338,19 +416,46 @@ def ranges_table(model, tune, trials, selected):
             row |= {"final_low": history[-1][0], "final_high": history[-1][-1]}
             for side, end in (("low", 0), ("high", -1)):
                 row[f"extended_{side}"] = len({values[end] for values in history}) - 1
-        edges = [edge(final, values[name]) for values in (best, selected)]
-        more = [is_extendable(final, side) for side in edges]
-        row |= {"best": best[name], "edge": edges[0], "extendable": more[0]}
-        row |= {"selected": selected[name], "selected_edge": edges[1], "selected_extendable": more[1]}
+        more = []
+        for whose, prefix in ((best, ""), (selected, "selected_")):
+            side = edge(final, whose[name])
+            more.append(is_extendable(final, side))
+            row |= {prefix.rstrip("_") or "best": whose[name], f"{prefix}edge": side}
+            row[f"{prefix}bound"] = final["bounded_by"][ENDS[side]] if side and not more[-1] else ""
         rows.append(row | {"key": f"tune.space.{model}.{name}.range" if any(more) else ""})
     # Whole numbers stay whole beside those that are not.
     return pd.DataFrame(rows, dtype=object)
 
 
+def rounds_table(space, trials):
+    """What each round did: one row for each that was made.
+
+    Returns:
+        DataFrame: round; trials; epochs, which they were trained for; best, the best trial so far, its rung and
+        val_auc; extended, the ends of ranges that are extended after the round, such as "learning_rate high", with
+        semicolons between them.
+    """
+    last = int(trials["round"].max())
+    spaces = ranges(space, trials, last + 1)
+    rows = []
+    for number, made in trials.groupby("round"):
+        best = ranking(trials[trials["round"] <= number]).head(1)
+        row = {"round": number, "trials": made["trial"].nunique()}
+        row["epochs"] = int(made.groupby("trial")["epochs"].max().sum())
+        row |= {new: best[old].item() if len(best) else None for new, old in BEST.items()}
+        extended = []
+        for name in space if number else ():
+            before, after = (spaces[place][name]["range"] for place in (number - 1, number))
+            extended += [f"{name} {side}" for side, end in ENDS.items() if after[end] != before[end]]
+        rows.append(row | {"extended": "; ".join(extended)})
+    return pd.DataFrame(rows)
+
+
 def concatenate(results):
     """The trials of all jobs in one table; without any, an empty one."""
-    empty = pd.DataFrame(columns=["trial", "round", "status", "val_auc"])
-    return pd.concat(results, ignore_index=True) if results else empty
+    made = [rows for rows in results if len(rows)]
+    empty = pd.DataFrame(columns=["trial", "round", "rung", "status", "val_auc"])
+    return pd.concat(made, ignore_index=True) if made else empty
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """tune: the training that the search asks for.
 
-A module of its own, so that an edit of what is proposed or selected trains nothing again that it need not.
+A module of its own, so that an edit of what is proposed or selected trains nothing again that it need not. TensorFlow
+is imported by what trains, since most rounds of a search are not needed.
 
 Reads   the proposals of a round, or the candidates; examples of train and val.
 Returns a row a trial; or the networks of a candidate, and a row and a history a seed; the seconds that each run took.
@@ -10,9 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.command import Scratch, log, run
-from pipeline.images.inputs import Examples
-from pipeline.models import fitting, runtime
-from pipeline.models.backup import seconds_of
+from pipeline.images.examples import Examples
 
 
 def trials(
@@ -27,19 +26,50 @@ def trials(
 ):
     """Run the proposed trials `first` to `last`: train on train with early stopping on val loss, score on val.
 
+    By successive halving (Jamieson & Talwalkar 2016): all are trained for the first number of epochs of `tune.rungs`,
+    the better half of them by val AUC on to the second, and so on. Each goes on where it stood, as if it had never
+    stopped. Of an odd number, the half is rounded up.
+
     Eight parameters: the inputs, wildcards and parameters of the rule.
+
+    Returns:
+        results: a row a trial and rung.
     """
+    chosen = proposals.query("@first <= trial <= @last")
+    if chosen.empty:  # A round that is not needed: it ends before TensorFlow is imported.
+        nothing = pd.DataFrame(columns=["model", "part", "trial", "seconds"])
+        return {"results": proposals.head(0), "cost": nothing}
+    from pipeline.models import runtime
+    from pipeline.models.backup import seconds_of
+
     runtime.start(settings["compute"])
-    rows, seconds = [], []
-    for trial in proposals.query("@first <= trial <= @last").to_dict("records"):
-        log.info(", ".join(f"{name} {value}" for name, value in trial.items()))
-        backup = backups / f"trial{trial['trial']}.npz"
-        options = {"seed": trial["seed"], "epochs": settings["tune"]["epochs"], "backup": backup, "train_curve": False}
-        # The network is not kept: the next run frees its memory.
-        row = fit(model, trial, train, val, settings, **options)[1]
-        rows.append(trial | row)
-        seconds.append({"model": model, "part": "search", "trial": trial["trial"], "seconds": seconds_of(backup)})
+    left, rows, backup_of = chosen.to_dict("records"), [], lambda trial: backups / f"trial{trial['trial']}.npz"
+    for rung, epochs in enumerate(settings["tune"]["rungs"], start=1):
+        reached = []
+        for trial in left:
+            log.info("rung %d: %s", rung, ", ".join(f"{name} {value}" for name, value in trial.items()))
+            options = {"seed": trial["seed"], "epochs": epochs, "backup": backup_of(trial), "train_curve": False}
+            # The network is not kept: the next run frees its memory.
+            row = fit(model, trial, train, val, settings, **options)[1]
+            reached.append(trial | {"rung": rung, "rung_epochs": epochs} | row)
+        rows += reached
+        left = better_half(reached, left)
+    seconds = [
+        {"model": model, "part": "search", "trial": trial["trial"], "seconds": seconds_of(backup_of(trial))}
+        for trial in chosen.to_dict("records")
+    ]
     return {"results": pd.DataFrame(rows), "cost": pd.DataFrame(seconds)}
+
+
+def better_half(rows, trials):
+    """The trials whose rows are among the better half of those that have not diverged, in their order.
+
+    Args:
+        rows: dicts with trial, status and val_auc, one of each of `trials`.
+    """
+    finished = [row for row in rows if row["status"] == "finished"]
+    best = sorted(finished, key=lambda row: (-row["val_auc"], row["trial"]))[: -(-len(rows) // 2)]
+    return [trial for trial in trials if trial["trial"] in {row["trial"] for row in best}]
 
 
 def confirm(
@@ -55,23 +85,29 @@ def confirm(
 
     Seven parameters: the inputs, wildcards and parameters of the rule.
     """
+    from pipeline.models import fitting, runtime
+    from pipeline.models.backup import seconds_of
+
     runtime.start(settings["compute"])
+    module = fitting.module_of(model)
     (hyperparameters,) = candidates.query("candidate == @candidate").to_dict("records")
-    networks, rows, histories, seconds = [], [], [], []
+    networks, rows, histories, logits, seconds = [], [], [], [], []
     for seed in settings["training"]["selection_seeds"]:
         which = {"candidate": candidate, "seed": seed}
         log.info("candidate %d, seed %d", candidate, seed)
         backup = backups / f"seed{seed}.npz"
-        options = {"seed": seed, "epochs": settings["training"]["epochs"], "backup": backup}
+        options = {"seed": seed, "epochs": settings["training"]["max_epochs"], "backup": backup}
         network, row, history = fit(model, hyperparameters, train, val, settings, **options)
         networks.append(network)
         rows.append(which | row)
+        logits.append(fitting.logits(network, module.unaugmented(val.values)))
         histories.append(history.assign(**which)[[*which, *history]])
         seconds.append({"model": model, "part": "confirmation", **which, "seconds": seconds_of(backup)})
     return {
         "models": networks,
         "results": pd.DataFrame(rows),
         "history": pd.concat(histories),
+        "logits": np.array(logits),
         "cost": pd.DataFrame(seconds),
     }
 
@@ -82,6 +118,8 @@ def fit(model, hyperparameters, train, val, settings, **options):
     Args:
         **options: further ones of `fitting.run`.
     """
+    from pipeline.models import fitting
+
     module = fitting.module_of(model)
     options |= {"val": val, "patience": settings["training"]["patience"]}
     network, history = fitting.run(module, hyperparameters, train, settings, **options)

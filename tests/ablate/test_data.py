@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.ablate.data import draw_share, duration, train_on_shares
 from pipeline.images import inputs
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import runtime
 from tests.phantoms import phantom
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.ablate.features import extract_features
 from pipeline.ablate.heads import cuts, heads, train_heads
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
 from tests.phantoms import phantom

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from pipeline.ablate.networks import variants
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.images.normalise import STRATEGIES
 
 with open("config/config.yaml") as file:

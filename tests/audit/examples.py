@@ -5,7 +5,7 @@ import pandas as pd
 import yaml
 
 from pipeline.audit.controls import summary
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 
 with open("config/config.yaml") as file:
     DEFAULTS = yaml.safe_load(file)

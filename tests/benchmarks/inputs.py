@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from pipeline.images import augment, inputs
 from pipeline.images.decode import decode
+from pipeline.images.examples import Examples
 from pipeline.models import runtime
 from tests.benchmarks import common, guides
 
@@ -30,7 +31,7 @@ def main():
     settings = common.settings()
     bounds = settings["augmentation"]
     runtime.start({"threads": os.cpu_count()})
-    train = inputs.Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
+    train = Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
     size, steps = train.values.shape[1], inputs.steps(len(train), BATCH)
     with tempfile.TemporaryDirectory() as folder:
         guides.write_files(train, Path(folder))

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.stats import ttest_rel
 
 from pipeline.finetune import runs
-from pipeline.images import inputs
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, runtime, transfer
 from pipeline.statistics import metrics
 from tests.benchmarks import common
@@ -48,7 +48,7 @@ def main():
 
 def examples(build, stage, split):
     """What `stage` has cached of a split: images of data, features of features."""
-    return inputs.Examples.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
+    return Examples.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
 
 
 def compare(val_auc, settings):

@@ -24,7 +24,7 @@ import numpy as np
 from keras import layers
 
 from pipeline import features
-from pipeline.images import inputs
+from pipeline.images.examples import Examples
 from pipeline.models import fitting, pretrained, runtime, transfer
 from tests.benchmarks import common, guides
 
@@ -77,7 +77,7 @@ def main():
 def examples_of(build, stage):
     """{split: Examples} of train and val: images (data) or their features (features)."""
     return {
-        split: inputs.Examples.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
+        split: Examples.read(build / f"results/{stage}/{split}.npy", build / f"tables/data/index_{split}.csv")
         for split in ("train", "val")
     }
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from pipeline.images import inputs
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, runtime
 from tests.benchmarks import common, guides
 
@@ -38,7 +38,7 @@ def main():
     settings = common.settings() | {"compute": {"threads": os.cpu_count(), "mixed_precision": True}}
     hyperparameters, bounds = settings["baseline"]["hyperparameters"], settings["augmentation"]
     runtime.start(settings["compute"])
-    train = inputs.Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
+    train = Examples.read(build / "results/data/train.npy", build / "tables/data/index_train.csv")
     size, same = train.values.shape[1], baseline.build(hyperparameters, train.values)
     with tempfile.TemporaryDirectory() as folder:
         guides.write_files(train, Path(folder))

@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from pipeline.command import InputError
 from pipeline.finetune import gain
 from pipeline.finetune import runs as finetune
-from pipeline.images import inputs
+from pipeline.images.examples import Examples, join
 from pipeline.models import fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
 from pipeline.models.backup import seconds_of
@@ -44,7 +44,7 @@ def data():
         rng = np.random.default_rng(seed)
         images = np.stack([phantom(rng, "covid" if each else "normal", SIZE) for each in covid])
         files = np.array([f"{split}/{place}.png" for place in range(count)])
-        data[split] = inputs.Examples(images, covid.astype(np.float32), files)
+        data[split] = Examples(images, covid.astype(np.float32), files)
     return data
 
 
@@ -123,7 +123,7 @@ def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
 
 def train_scores(data, network):
     """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
-    examples = inputs.join(data["train"], data["val"])
+    examples = join(data["train"], data["val"])
     fixed = examples.stratified(sum(COUNTS.values()) // 5, SETTINGS["seed"])
     logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
     return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)

@@ -10,7 +10,7 @@ from pipeline.command import InputError
 from pipeline.gradcam import figures as plots
 from pipeline.gradcam import maps, overlays
 from pipeline.images import regions
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import explain, runtime
 from tests.gradcam.networks import IMAGES, SIZE, activations, network
 

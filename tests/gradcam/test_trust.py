@@ -7,7 +7,7 @@ from keras import layers
 from scipy.stats import spearmanr
 
 from pipeline.gradcam import trust
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import runtime
 from tests.gradcam.networks import IMAGES, SIZE, network
 

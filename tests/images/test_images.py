@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from pipeline.images import inputs
 from pipeline.images.augment import _move, augment, transform
+from pipeline.images.examples import Examples, join
 from pipeline.images.normalise import normalisation
 from pipeline.models import runtime
 from tests.phantoms import phantom
@@ -129,7 +130,7 @@ def test_same_seed_same_batch():
 
 
 def numbered(count):
-    return inputs.Examples(np.arange(count), (np.arange(count) % 2).astype(np.float32), np.arange(count).astype(str))
+    return Examples(np.arange(count), (np.arange(count) % 2).astype(np.float32), np.arange(count).astype(str))
 
 
 def drawn(examples, *, seed=3, epochs=3, batch_size=4, start=0):
@@ -227,13 +228,13 @@ def test_examples_keep_values_labels_and_files_together():
     assert np.array_equal(drawn.values, examples.stratified(7, seed=1).values)
     assert not np.array_equal(drawn.values, examples.stratified(7, seed=2).values)
     assert np.array_equal(examples.stratified(50, seed=1).values, examples.values)
-    both = inputs.join(drawn, examples)
+    both = join(drawn, examples)
     assert len(both) == 28 and np.array_equal(both.files, both.values.astype(str))
 
 
 def test_a_rare_class_is_not_drawn_away():
     examples = numbered(100)
-    rare = inputs.Examples(examples.values, (examples.values == 3).astype(np.float32), examples.files)
+    rare = Examples(examples.values, (examples.values == 3).astype(np.float32), examples.files)
     assert 3 in rare.stratified(10, seed=0).values
 
 

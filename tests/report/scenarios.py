@@ -45,7 +45,7 @@ def other_numbers(tables):
         change(tables, f"train/{model}_smoothness", "rises", 0.4, split="val")
         change(tables, f"train/{model}_smoothness", "relative_rise", 0.3, split="val")
         change(tables, f"train/{model}_final", "train_loss", 0.4, epoch=5)
-        for column, value in {"gap_at_best": 0.12, "best_epoch": 28, "epochs": 30}.items():
+        for column, value in {"gap_at_best": 0.12, "best_epoch": 148, "epochs": 150}.items():
             change(tables, f"train/{model}_gap", column, value, seed=2)
 
 
@@ -71,7 +71,7 @@ def gaps(tables):
         tables[f"gradcam/{model}_trust"] = tables[f"gradcam/{model}_trust"][3:]
         tables[f"train/{model}_train_only"] = tables[f"train/{model}_train_only"][:1]
         tables[f"train/{model}_gap"] = tables[f"train/{model}_gap"][:2]
-        tables[f"tune/{model}_selection"] = tables[f"tune/{model}_selection"][:1]
+        tables[f"tune/{model}_selection"] = tables[f"tune/{model}_selection"][:2]
         change(tables, f"tune/{model}", "status", "diverged", trial=1)
         change(tables, f"tune/{model}", "val_auc", "", trial=1)
         change(tables, f"tune/{model}_selection", "seeds", 1)
@@ -80,7 +80,7 @@ def gaps(tables):
         for table, columns in {
             f"tune/{model}_selection": ("val_auc_sd", "val_auc_se"),
             f"tune/{model}_importance": ("importance", "p5", "p95", "oob_r2"),
-            f"tune/{model}_ranges": ("edge", "selected_edge", "key"),
+            f"tune/{model}_ranges": ("edge", "bound", "selected_edge", "key"),
         }.items():
             for column in columns:
                 change(tables, table, column, "")

@@ -321,15 +321,27 @@ def made_up():
         chosen |= {"filters": 24, "normalisation": "training_global"} if model == "baseline" else {"dense_layers": 1}
         tables |= {
             f"tune/{model}": [
-                {"trial": trial, "round": 1 + trial // 3, "seed": trial, "status": "finished", **chosen,
-                 "best_epoch": 4, "train_loss": 0.2, "train_auc": 0.98, "val_loss": 0.21, "val_auc": 0.93 + trial / 100}
-                for trial in (1, 2, 3)
+                {"trial": trial, "round": 1 + trial // 3, "seed": trial, **chosen, "rung": rung, "rung_epochs": epochs,
+                 "epochs": epochs, "status": "finished", "best_epoch": 4, "train_loss": 0.2, "train_auc": 0.98,
+                 "val_loss": 0.21, "val_auc": 0.93 + trial / 100}
+                for trial, rungs in ((0, 3), (1, 1), (2, 2), (3, 3))
+                for rung, epochs in ((1, 5), (2, 10), (3, 20))
+                if rung <= rungs
+            ],
+            f"tune/{model}_rounds": [
+                {"round": number, "trials": trials, "epochs": epochs, "best": best, "rung": 3, "val_auc": value,
+                 "extended": extended}
+                for number, trials, epochs, best, value, extended in (
+                    (0, 1, 20, 0, 0.93, ""), (1, 2, 15, 0, 0.93, "learning_rate low; dropout low"),
+                    (2, 1, 20, 3, 0.96, "learning_rate high"),
+                )
             ],
             f"tune/{model}_ranges": [
                 {"name": name, "scale": scale, "low": low, "high": high, "final_low": final_low,
                  "final_high": final_high, "extended_low": int(low != final_low),
-                 "extended_high": int(high != final_high), "best": chosen[name], "edge": edge, "extendable": more,
-                 "selected": chosen[name], "selected_edge": selected_edge, "selected_extendable": more,
+                 "extended_high": int(high != final_high), "best": chosen[name], "edge": edge,
+                 "bound": "nature" if edge and not more else "", "selected": chosen[name],
+                 "selected_edge": selected_edge, "selected_bound": "",
                  "key": f"tune.space.{model}.{name}.range" if more else ""}
                 for name, scale, low, high, final_low, final_high, edge, selected_edge, more in (
                     ("learning_rate", "log", 0.0005, 0.005, 0.00008891, 0.01581, "low", "low", True),
@@ -346,16 +358,18 @@ def made_up():
                 {"candidate": place, "trial": trial, **chosen, "parameters": parameters, "seeds": 3,
                  "status": "finished" if value else "diverged", "val_auc": value, "val_auc_se": value and 0.0012,
                  "val_auc_sd": value and 0.0021, "median_best_epoch": value and 5,
-                 "within_one_se": value == 0.9523 or value == 0.953, "selected": trial == 3}
-                for place, trial, parameters, value in (
-                    (1, 3, 123456 if model == "baseline" else 131201, 0.9523), (2, 1, 234567, 0.953),
-                    (3, 2, 345678, 0.9411), (4, 4, 123456, "")
+                 "within_one_se": value == 0.9523 or value == 0.953, "selected": trial == 3,
+                 "difference": gain, "ci_low": gain and gain - 0.002, "ci_high": gain and gain + 0.002}
+                for place, trial, parameters, value, gain in (
+                    (0, 0, 345678, 0.9411, ""), (1, 3, 123456 if model == "baseline" else 131201, 0.9523, 0.0112),
+                    (2, 1, 234567, 0.953, 0.0119), (3, 4, 123456, "", ""),
                 )
             ],
             f"tune/{model}_best": [{"candidate": 1, "trial": 3, "val_auc": 0.9523, "val_auc_sd": 0.0021, **chosen}],
             f"train/{model}_initial": [
                 {"epoch": epoch, "learning_rate": 0.001}
-                | {f"{split}_{metric}": value for split in ("train", "val") for metric, value in {
+                | {f"{scored}_{metric}": value
+                   for scored in ("train", "val", "raw_train", "raw_val") for metric, value in {
                     "loss": 0.6 - epoch / 10, "auc": 0.9, "accuracy": 0.9, "sensitivity": 0.9, "specificity": 0.9,
                 }.items()}
                 for epoch in (1, 2, 3, 4)

@@ -9,7 +9,8 @@ from pipeline.train.curves import gap_row, measure, smoothness_row
 
 
 def history(train, val):
-    return pd.DataFrame({"epoch": range(1, len(train) + 1), "train_loss": train, "val_loss": val})
+    made = pd.DataFrame({"epoch": range(1, len(train) + 1), "train_loss": train, "val_loss": val})
+    return made.assign(raw_train_loss=made["train_loss"], raw_val_loss=made["val_loss"])
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,9 @@ def test_tables_have_a_row_a_split_and_a_row_a_run():
     assert math.isnan(gap["seed"][0]) and gap["seed"].tolist()[1:] == [5, 6]
     assert gap["best_epoch"].tolist() == [3, 2, 1] and gap["epochs"].tolist() == [3, 2, 3]
     assert gap["gap_at_end"].tolist() == pytest.approx([0.2, 0.1, 0.6])
+
+
+def test_smoothness_is_that_of_the_weights_before_they_are_averaged():
+    rough = [0.7, 0.5, 0.9, 0.6]
+    made = history([0.7, 0.6, 0.5, 0.4], [0.7, 0.6, 0.5, 0.4]).assign(raw_train_loss=rough)
+    assert smoothness_row(made, "train")["result"] == "uneven" and smoothness_row(made, "val")["result"] == "smooth"

@@ -22,7 +22,7 @@ from sklearn import metrics as reference
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.command import InputError
-from pipeline.images.inputs import Examples
+from pipeline.images.examples import Examples
 from pipeline.models import baseline, fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
 from pipeline.train import runs as stage

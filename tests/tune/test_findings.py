@@ -17,7 +17,8 @@ def table(name, rows):
 def ranges(*dimensions):
     """Rows of a table of ranges; each (name, what is special of it)."""
     usual = {"scale": "linear", "low": 0.1, "high": 0.6, "final_low": 0.1, "final_high": 0.6, "extended_low": 0,
-             "extended_high": 0, "edge": NAN, "selected_edge": NAN, "key": NAN}  # fmt: skip
+             "extended_high": 0, "edge": NAN, "bound": NAN, "selected_edge": NAN, "selected_bound": NAN,
+             "key": NAN}  # fmt: skip
     return table("transfer_ranges", [usual | {"name": name} | changed for name, changed in dimensions])
 
 
@@ -49,9 +50,14 @@ def test_extension(changed, value):
     ("changed", "edges", "selected"),
     [
         ({}, "inside", "inside"),
-        ({"edge": "low"}, "bound", "inside"),
+        ({"edge": "low", "bound": "nature"}, "nature", "inside"),
         ({"edge": "low", "key": "tune.space.transfer.l2.range"}, "open", "inside"),
-        ({"selected_edge": "high"}, "bound", "at_edge"),
+        ({"selected_edge": "high", "selected_bound": "cost"}, "cost", "at_edge"),
+        (
+            {"edge": "low", "bound": "cost", "selected_edge": "high", "selected_bound": "nature"},
+            "nature_and_cost",
+            "at_edge",
+        ),
         ({"selected_edge": "high", "key": "tune.space.transfer.l2.range"}, "open", "at_edge"),
     ],
 )
@@ -85,10 +91,36 @@ def test_importance_that_was_not_estimated():
     assert (decided["value"], decided["margin"]) == ("not_estimated", None)
 
 
-@pytest.mark.parametrize(("count", "candidates"), [(1, "one"), (2, "several")])
+@pytest.mark.parametrize(
+    ("last", "extended", "value"), [(2, NAN, "minimum"), (3, NAN, "no_extension"), (3, "l2 low", "limit")]
+)
+def test_why_the_search_ended(last, extended, value):
+    rounds = [{"round": number, "extended": extended if number == last else "l2 low"} for number in range(last + 1)]
+    assert stage.end("transfer", table("transfer_rounds", rounds), 2)["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("selected", "interval", "value"),
+    [
+        (0, (NAN, NAN), "start_selected"),
+        (1, (0.001, 0.003), "better"),
+        (1, (0, 0.003), "no_difference"),
+        (1, (-0.003, -0.001), "worse"),
+        (1, (NAN, NAN), "no_comparison"),
+    ],
+)
+def test_gain_over_the_starting_configuration(selected, interval, value):
+    rows = [
+        {"candidate": place, "selected": place == selected, "ci_low": low, "ci_high": high}
+        for place, (low, high) in enumerate([(NAN, NAN), interval])
+    ]
+    assert stage.gain("transfer", table("transfer_selection", rows))["value"] == value
+
+
+@pytest.mark.parametrize(("count", "candidates"), [(2, "one"), (3, "several")])
 @pytest.mark.parametrize(("seeds", "value"), [(1, "one"), (3, "several")])
 def test_numbers_of_candidates_and_seeds(count, candidates, seeds, value):
-    made = table("baseline_selection", [{"candidate": number + 1, "seeds": seeds} for number in range(count)])
+    made = table("baseline_selection", [{"candidate": number, "seeds": seeds} for number in range(count)])
     assert stage.candidates(made)["value"] == candidates and stage.selection_seeds(made)["value"] == value
 
 
@@ -118,14 +150,24 @@ def test_of_one_seed_the_highest_is_selected_by_itself():
     assert (decided["value"], decided["limit"], decided["margin"]) == ("highest", 0.9, None)
 
 
-def test_what_is_highest_of_each_model():
+def test_the_summary_of_each_search():
+    trials = [
+        table("trials", [
+            {"trial": trial, "rung": rung, "rung_epochs": 5 * rung, "val_auc": auc,
+             "status": "finished" if auc else "diverged"}
+            for trial, rung, auc in ((0, 1, 0.8), (0, 2, 0.85), (1, 1, 0.95), (2, 1, 0.9), (2, 2, 0.92), (3, 1, None))
+        ])
+    ] * 2  # fmt: skip
+    rounds = [table("rounds", {"round": [0, 1], "epochs": [10, 20]})] * 2
     importances = [table("importance", {"hyperparameter": ["l2", "filters", "dropout"], "importance": values})
                    for values in ([0.1, 0.3, 0.2], [NAN] * 3)]  # fmt: skip
     candidates = [table("selection", {"trial": [7, 4, 9], "status": status, "val_auc": aucs})
                   for status, aucs in ((["diverged", "finished", "finished"], [NAN, 0.9, 0.91]),
                                        (["finished"] * 3, [0.8, 0.9, 0.7]))]  # fmt: skip
-    made = stage.highest_table(importances, candidates)
+    made = stage.summary_table(trials, rounds, importances, candidates)
     assert made["model"].tolist() == ["baseline", "transfer"] and made["trial"].tolist() == [9, 4]
+    columns = ["trials", "rounds", "epochs", "epochs_in_full", "diverged", "lowest", "highest"]
+    assert made[columns].iloc[0].tolist() == [4, 1, 30, 40, 1, 0.85, 0.92], "val AUCs of the last rung"
     assert made["hyperparameter"][0] == "filters" and pd.isna(made["hyperparameter"][1]), "none was estimated"
 
 

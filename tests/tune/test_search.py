@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import roc_auc_score
 
 from pipeline.command import InputError
 from pipeline.tune.search import (
@@ -17,13 +18,15 @@ from pipeline.tune.search import (
     propose,
     ranges,
     ranges_table,
+    ranking,
     regions,
+    rounds_table,
     select,
     sobol,
     value_at,
     window,
 )
-from pipeline.tune.trials import outcome
+from pipeline.tune.trials import better_half, outcome
 
 CONFIG = Path(__file__).parents[2] / "config"
 HYPERPARAMETERS = {"learning_rate": 0.001, "dropout": 0.3, "batch_size": 32, "l2": 0.0001, "optimizer": "adam"}
@@ -32,14 +35,22 @@ SPACE = {
     "dropout": {"scale": "linear", "range": [0.1, 0.6], "bounds": [0, 0.8]},
     "batch_size": {"scale": "list", "range": [16, 32, 64], "bounds": [8, 16, 32, 64, 128]},
 }
+for _dimension in SPACE.values():
+    _dimension["bounded_by"] = ["nature", "cost"]
 OPTIMIZER = {"scale": "choice", "range": ["sgd", "adam"]}
 
 
-def settings(trials=16, seed=7, space=SPACE, rounds=3, candidates=1):
+# Val of ten images: labels and groups.
+VAL = pd.DataFrame({"label": ["normal", "covid"] * 5, "group": range(10)})
+
+
+def settings(trials=16, seed=7, space=SPACE, rounds=3, least=None, candidates=1):
+    """`rounds` are made, or where there is a `least` number, at most."""
+    tune = {"min_rounds": least or rounds, "max_rounds": rounds, "trials": trials, "candidates": candidates}
     return {
         "seed": seed,
         "transfer": {"hyperparameters": HYPERPARAMETERS},
-        "tune": {"rounds": rounds, "trials": trials, "candidates": candidates, "space": {"transfer": space}},
+        "tune": tune | {"space": {"transfer": space}},
     }
 
 
@@ -47,7 +58,8 @@ def results_of(proposals, score):
     """What the trials of a round give where `score`, of a trial, stands in for training; None: it diverges."""
     scores = [score(trial) for trial in proposals.to_dict("records")]
     status = ["diverged" if value is None else "finished" for value in scores]
-    return proposals.assign(parameters=1000, status=status, best_epoch=4, val_auc=pd.Series(scores, dtype=float))
+    made = proposals.assign(rung=1, rung_epochs=5, epochs=5, parameters=1000, status=status, best_epoch=4)
+    return made.assign(val_auc=pd.Series(scores, dtype=float))
 
 
 class Search:
@@ -55,8 +67,8 @@ class Search:
 
     def __init__(self, score, **changes):
         self.settings, self.proposals, self.results = settings(**changes), [], []
-        for round in range(1, self.settings["tune"]["rounds"] + 1):
-            self.proposals.append(propose("transfer", round, self.results, self.settings)["proposals"])
+        for round in range(self.settings["tune"]["max_rounds"] + 1):
+            self.proposals.append(propose("transfer", round, self.results, None, self.settings)["proposals"])
             self.results.append(results_of(self.proposals[-1], score))
 
     @property
@@ -65,19 +77,21 @@ class Search:
 
     @property
     def final(self):
-        return ranges(self.settings["tune"]["space"]["transfer"], self.trials, self.settings["tune"]["rounds"])[-1]
+        return ranges(self.settings["tune"]["space"]["transfer"], self.trials, self.settings["tune"]["max_rounds"])[-1]
 
     def gather(self):
         costs = [results[["trial"]].assign(seconds=1.5) for results in self.results]
         return gather("transfer", self.results, costs, self.settings)
 
-    def select(self, runs, best_epochs=(4, 7, 9, 4, 7, 9, 4, 7, 9)):
+    def select(self, runs, best_epochs=(4, 7, 9, 4, 7, 9, 4, 7, 9), logits=None):
         """`runs`: rows (candidate, parameters, val AUC or None: diverged)."""
         runs = pd.DataFrame(runs, columns=["candidate", "parameters", "val_auc"])
         runs = runs.assign(status=np.where(runs["val_auc"].isna(), "diverged", "finished"), best_epoch=best_epochs)
         confirmed = [rows for _, rows in runs.groupby("candidate")]
         gathered = self.gather()
-        return select("transfer", gathered["table"], gathered["candidates"], confirmed, self.settings)
+        logits = logits or [np.random.default_rng(place).normal(size=(3, 10)) for place in range(len(confirmed))]
+        candidates = gathered["candidates"]
+        return select("transfer", gathered["table"], candidates, confirmed, logits, VAL, self.settings)
 
 
 def peak(**places):
@@ -98,7 +112,7 @@ CENTRE = {"learning_rate": 0.0017, "dropout": 0.35, "batch_size": 32}
 
 
 def proposed(round=1, results=(), **changes):
-    return propose("transfer", round, list(results), settings(**changes))["proposals"]
+    return propose("transfer", round, list(results), None, settings(**changes))["proposals"]
 
 
 # Proposing
@@ -159,19 +173,40 @@ def test_more_trials_leave_the_first_of_a_round_as_they_are():
 
 def test_proposals_depend_on_the_seed_and_earlier_results_alone():
     search = Search(peak(**CENTRE | {"dropout": 0.7}), trials=8, rounds=3)
-    before = search.results[:2]
+    before = search.results[:3]
     for results in (before, before[::-1], [pd.concat(before).sample(frac=1, random_state=4)]):
         np.random.seed(len(results))
         pd.testing.assert_frame_equal(
-            propose("transfer", 3, results, search.settings)["proposals"], search.proposals[2]
+            propose("transfer", 3, results, None, search.settings)["proposals"], search.proposals[3]
         )
-    assert not proposed(3, before, trials=8, seed=8)["dropout"].equals(search.proposals[2]["dropout"])
+    assert not proposed(3, before, trials=8, seed=8)["dropout"].equals(search.proposals[3]["dropout"])
+
+
+def test_round_0_is_the_starting_configuration():
+    """The transfer model's is what was selected for the baseline, where it has that."""
+    (start,) = proposed(0).to_dict("records")
+    assert start == {"trial": 0, "round": 0, "seed": 7, **HYPERPARAMETERS}
+    selected = pd.DataFrame([{"candidate": 2, "learning_rate": 0.004, "filters": 24, "batch_size": 64}])
+    (start,) = propose("transfer", 0, [], selected, settings())["proposals"].to_dict("records")
+    assert start == {"trial": 0, "round": 0, "seed": 7, **HYPERPARAMETERS, "learning_rate": 0.004, "batch_size": 64}
+
+
+def test_rounds_end_when_no_range_is_extended():
+    """With the optimum inside, after the least number; else when it is inside of the extended range."""
+    inside = Search(peak(**CENTRE), trials=8, rounds=6, least=2)
+    assert inside.trials["round"].unique().tolist() == [0, 1, 2] and inside.final == SPACE
+    outside = Search(peak(learning_rate=0.03), trials=8, rounds=6, least=1)
+    last = outside.trials["round"].max()
+    assert 1 < last < 6 and outside.final["learning_rate"]["range"][1] > 0.03
+    assert edge(outside.final["learning_rate"], ranking(outside.trials)["learning_rate"].iloc[0]) == ""
+    assert [len(proposals) for proposals in outside.proposals] == [1, *[8] * last, *[0] * (6 - last)]
+    assert list(outside.proposals[-1]) == list(outside.proposals[0]), "an empty table has columns"
 
 
 def test_trials_are_numbered_over_all_rounds():
     trials = Search(peak(**CENTRE), trials=3, rounds=3).trials
-    assert trials["trial"].tolist() == list(range(1, 10))
-    assert trials["round"].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert trials["trial"].tolist() == list(range(10))
+    assert trials["round"].tolist() == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert trials["seed"].is_unique
 
 
@@ -181,7 +216,7 @@ def test_the_configuration_can_be_proposed(model, overlay):
     with open(CONFIG / "config.yaml") as file, open(CONFIG / overlay) as over:
         config = yaml.safe_load(file)
         config["tune"] |= yaml.safe_load(over)["tune"]
-    trials = propose(model, 1, [], config)["proposals"]
+    trials = propose(model, 1, [], None, config)["proposals"]
     assert len(trials) == config["tune"]["trials"]
     assert list(trials) == ["trial", "round", "seed", *config[model]["hyperparameters"]]
 
@@ -259,7 +294,7 @@ def test_window(name, value, expected):
 
 def test_points_lie_in_the_new_part_of_what_was_extended_and_around_the_best_elsewhere():
     search = Search(peak(learning_rate=0.05), trials=16, rounds=2)
-    first, second = (rows for _, rows in search.trials.groupby("round"))
+    _, first, second = (rows for _, rows in search.trials.groupby("round"))
     best = first.sort_values("val_auc").iloc[-1]
     new = second["learning_rate"].between(0.01, 0.05773)  # half of 1.52 decades beyond 0.01
     extended_too = [~second["dropout"].between(0.1, 0.6), ~second["batch_size"].isin(SPACE["batch_size"]["range"])]
@@ -271,7 +306,7 @@ def test_points_lie_in_the_new_part_of_what_was_extended_and_around_the_best_els
 
 def test_both_new_parts_are_tried():
     rows = [(1, 0.58, 0.9), (2, 0.11, 0.8), (3, 0.12, 0.8), (4, 0.3, 0.7)]
-    results = pd.DataFrame(rows, columns=["trial", "dropout", "val_auc"]).assign(round=1, status="finished")
+    results = pd.DataFrame(rows, columns=["trial", "dropout", "val_auc"]).assign(round=1, rung=1, status="finished")
     assert regions({"dropout": SPACE["dropout"]}, results, 2, 1) == [{"dropout": [(0, 0.1), (0.6, 0.8)]}]
 
 
@@ -310,10 +345,33 @@ def test_diverged_trials_attract_no_round():
 
 def test_ranges_are_sampled_anew_where_all_trials_diverged():
     search = Search(lambda trial: None, trials=16, rounds=2)
-    first, second = (rows for _, rows in search.trials.groupby("round"))
+    _, first, second = (rows for _, rows in search.trials.groupby("round"))
     assert search.final == SPACE
     assert (second["dropout"] < 0.35).sum() == 8, "the whole range"
     assert not set(first["dropout"]) & set(second["dropout"]), "other points"
+
+
+# Halving
+
+
+def test_the_better_half_of_what_has_not_diverged_goes_on():
+    rows = [
+        {"trial": trial, "status": "finished" if auc else "diverged", "val_auc": auc}
+        for trial, auc in ((1, 0.8), (2, 0.9), (3, None), (4, 0.9), (5, 0.7))
+    ]
+    trials = [{"trial": trial} for trial in range(1, 6)]
+    assert better_half(rows, trials) == [{"trial": 1}, {"trial": 2}, {"trial": 4}], "rounded up, in their order"
+    assert better_half(rows[:4], trials[:4]) == [{"trial": 2}, {"trial": 4}]
+    assert better_half(rows[2:4], trials[2:4]) == [{"trial": 4}]
+    assert better_half(rows[2:3], trials[2:3]) == []
+
+
+def test_a_trial_that_went_on_is_better_than_one_that_did_not():
+    rows = [(1, 1, 0.99), (2, 1, 0.9), (2, 2, 0.8), (3, 1, 0.7), (3, 2, None), (4, 1, 0.8), (4, 2, 0.8)]
+    trials = pd.DataFrame(rows, columns=["trial", "rung", "val_auc"])
+    trials["status"] = np.where(trials["val_auc"].isna(), "diverged", "finished")
+    ordered = ranking(trials.sample(frac=1, random_state=1))
+    assert list(zip(ordered["trial"], ordered["rung"], strict=True)) == [(2, 2), (4, 2), (1, 1)], "diverged: out"
 
 
 # What a trial's row says
@@ -347,22 +405,30 @@ def test_outcome_of_a_diverged_run(where, loss):
 def test_candidates_are_the_best_different_configurations():
     """Lists alone, so that configurations recur: the best of each is a candidate, once."""
     space = {"batch_size": SPACE["batch_size"]}
-    search = Search(peak(batch_size=32), trials=7, rounds=1, space=space, candidates=3)
+    search = Search(peak(batch_size=32), trials=7, rounds=1, space=space, candidates=2)
     table, cost, _, candidates = search.gather().values()
-    assert table["trial"].tolist() == cost["trial"].tolist() == list(range(1, 8))
-    assert candidates["candidate"].tolist() == [1, 2, 3]
-    assert candidates["batch_size"].tolist()[0] == 32
+    assert table["trial"].tolist() == cost["trial"].tolist() == list(range(8))
+    assert candidates["candidate"].tolist() == [0, 1, 2]
+    assert candidates["batch_size"].tolist()[0] == 32 == HYPERPARAMETERS["batch_size"]
+    assert candidates["trial"].iloc[0] == 0, "the starting configuration, which no other trial repeats"
     assert set(candidates["batch_size"]) == {16, 32, 64}
-    assert candidates["trial"].iloc[0] == table[table["batch_size"] == 32]["trial"].min(), "of a tie, the lower number"
+    for other in candidates.to_dict("records")[1:]:
+        same = table["batch_size"] == other["batch_size"]
+        assert other["trial"] == table[same]["trial"].min(), "of a tie, the lower number"
+
+
+def test_the_starting_configuration_is_a_candidate_even_if_it_was_the_worst():
+    search = Search(lambda trial: 0.9 if trial["trial"] else None, trials=4, rounds=1)
+    assert search.gather()["candidates"]["trial"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
     ("score", "told"),
     [
-        (lambda trial: None, "transfer: all 4 trials diverged.*lower tune.space.transfer.learning_rate.range"),
+        (lambda trial: None, "transfer: all 5 trials diverged.*lower tune.space.transfer.learning_rate.range"),
         (
             lambda trial: 0.8 if trial["trial"] == 2 else None,
-            "transfer: of 4 trials, 1 .*finished.*tune.candidates: 2",
+            "transfer: of 5 trials, 1 .*finished.*tune.candidates: 2",
         ),
     ],
     ids=["none finished", "one finished"],
@@ -395,23 +461,23 @@ def test_importance_of_noise_says_that_it_means_nothing():
 
 
 def test_importance_of_few_trials_is_not_estimated():
-    search = Search(peak(**CENTRE), trials=7, rounds=1)
+    search = Search(peak(**CENTRE), trials=6, rounds=1)
     table = importance_of(SPACE, search.trials, seed=1)
     assert table["hyperparameter"].tolist() == list(SPACE)
     assert table[["importance", "p5", "p95", "oob_r2"]].isna().all(axis=None)
 
 
-# Selecting: three candidates, by falling val AUC of their trials
+# Selecting: the starting configuration and two others, by falling val AUC of their trials
 
 
 @pytest.fixture
 def search():
-    return Search(peak(**CENTRE), trials=3, rounds=2, candidates=3)
+    return Search(peak(**CENTRE), trials=3, rounds=2, candidates=2)
 
 
 def runs(first, second, third, parameters=(300, 200, 100)):
     """Three runs a candidate, at the given mean val AUC -0.01, 0 and +0.01: standard error 0.0058."""
-    means = enumerate(zip((first, second, third), parameters, strict=True), start=1)
+    means = enumerate(zip((first, second, third), parameters, strict=True))
     return [
         (number, count, None if mean is None else mean + offset)
         for number, (mean, count) in means
@@ -422,15 +488,15 @@ def runs(first, second, third, parameters=(300, 200, 100)):
 @pytest.mark.parametrize(
     ("rows", "winner", "within"),
     [
-        (runs(0.90, 0.92, 0.91), 2, {2}),  # a standard error is less than the 0.01 between them
-        (runs(0.92, 0.919, 0.90), 2, {1, 2}),  # fewer parameters
-        (runs(0.92, 0.919, 0.918), 3, {1, 2, 3}),
-        (runs(0.919, 0.92, 0.918, parameters=(100, 200, 200)), 1, {1, 2, 3}),
-        (runs(None, 0.90, 0.92), 3, {3}),
+        (runs(0.90, 0.92, 0.91), 1, {1}),  # a standard error is less than the 0.01 between them
+        (runs(0.92, 0.919, 0.90), 1, {0, 1}),  # fewer parameters
+        (runs(0.92, 0.919, 0.918), 2, {0, 1, 2}),
+        (runs(0.919, 0.92, 0.918, parameters=(100, 200, 200)), 0, {0, 1, 2}),
+        (runs(None, 0.90, 0.92), 2, {2}),
     ],
 )
 def test_select_follows_the_one_standard_error_rule(rows, winner, within, search):
-    selection, best, _ = search.select(rows).values()
+    selection, best = list(search.select(rows).values())[:2]
     assert selection.loc[selection["selected"], "candidate"].tolist() == best["candidate"].tolist() == [winner]
     assert set(selection.loc[selection["within_one_se"], "candidate"]) == within
     # The one row holds the hyperparameters of the trial, as training reads them.
@@ -441,14 +507,14 @@ def test_select_follows_the_one_standard_error_rule(rows, winner, within, search
 
 def test_selection_among_equal_sizes_takes_fewer_epochs(search):
     rows = runs(0.92, 0.919, 0.918, parameters=(100, 100, 100))
-    selection, _, _ = search.select(rows, best_epochs=[8, 8, 9, 4, 5, 9, 2, 6, 7]).values()
+    selection = search.select(rows, best_epochs=[8, 8, 9, 4, 5, 9, 2, 6, 7])["selection"]
     assert selection["median_best_epoch"].tolist() == [8, 5, 6]
-    assert selection.loc[selection["selected"], "candidate"].tolist() == [2]
+    assert selection.loc[selection["selected"], "candidate"].tolist() == [1]
 
 
 def test_the_nominating_score_takes_no_part(search):
     """The trials of the candidates scored about 0.95; what counts and what is told is what their runs gave."""
-    selection, best, _ = search.select(runs(0.70, 0.80, 0.75)).values()
+    selection, best = list(search.select(runs(0.70, 0.80, 0.75)).values())[:2]
     assert best["val_auc"].tolist() == [pytest.approx(0.80)]
     assert best["val_auc_sd"].tolist() == [pytest.approx(0.01)]
     assert selection["val_auc_se"].tolist() == pytest.approx([0.01 / math.sqrt(3)] * 3)
@@ -457,11 +523,12 @@ def test_the_nominating_score_takes_no_part(search):
 
 def test_a_candidate_is_out_if_one_of_its_runs_diverged(search):
     rows = runs(0.99, 0.80, 0.75)
-    rows[1] = (1, 300, None)
-    selection, best, _ = search.select(rows).values()
-    assert best["candidate"].tolist() == [2]
+    rows[1] = (0, 300, None)
+    selection, best = list(search.select(rows).values())[:2]
+    assert best["candidate"].tolist() == [1]
     assert selection["status"].tolist() == ["diverged", "finished", "finished"]
     assert math.isnan(selection.loc[0, "val_auc"])
+    assert selection[["difference", "ci_low", "ci_high"]].isna().all(axis=None), "no start to compare with"
 
 
 def test_select_says_that_every_candidate_diverged(search):
@@ -469,29 +536,44 @@ def test_select_says_that_every_candidate_diverged(search):
         search.select(runs(None, None, None))
 
 
-# The table of ranges
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_candidates_are_compared_with_the_starting_configuration(seeds, search):
+    """Paired by seed and image: the difference of the mean AUCs, by scikit-learn, inside its interval."""
+    labels = (VAL["label"] == "covid").to_numpy(float)
+    random = np.random.default_rng(0)
+    logits = [labels * shift + random.normal(size=(seeds, 10)) for shift in (1, 1.2, 3)]
+    rows = [row for row in runs(0.9, 0.91, 0.92) if row[2] == pytest.approx(0.9 + row[0] / 100)] * seeds
+    selection = search.select(sorted(rows), best_epochs=4, logits=logits)["selection"]
+    means = [np.mean([roc_auc_score(labels, run) for run in of_candidate]) for of_candidate in logits]
+    assert math.isnan(selection["difference"][0])
+    assert selection["difference"][1:].tolist() == pytest.approx([means[1] - means[0], means[2] - means[0]])
+    assert (selection["ci_low"] < selection["difference"])[1:].all()
+    assert (selection["difference"] < selection["ci_high"])[1:].all()
+
+
+# The tables of ranges and rounds
 
 
 def test_ranges_of_a_search_that_stayed_inside():
     space = {"dropout": SPACE["dropout"]}
-    search = Search(peak(dropout=0.35), trials=7, rounds=1, candidates=3, space=space)
+    search = Search(peak(dropout=0.35), trials=7, rounds=1, candidates=2, space=space)
     table = search.select(runs(0.92, 0.90, 0.90))["ranges"]
     (row,) = table.to_dict("records")
     assert (row["low"], row["high"], row["final_low"], row["final_high"]) == (0.1, 0.6, 0.1, 0.6)
-    assert not (row["extended_low"] or row["extended_high"] or row["extendable"] or row["selected_extendable"])
-    assert (table[["edge", "selected_edge", "key"]] == "").all(axis=None)
+    assert not (row["extended_low"] or row["extended_high"])
+    assert (table[["edge", "bound", "selected_edge", "selected_bound", "key"]] == "").all(axis=None)
 
 
 @pytest.mark.parametrize(("name", "extensions"), [("learning_rate", 2), ("dropout", 1), ("batch_size", 1)])
 def test_extension_stops_at_the_bounds_and_says_so(name, extensions):
     """The response rises beyond all bounds: in the end there is nothing more that could be extended."""
     far = {"learning_rate": 1, "dropout": 1, "batch_size": 512}
-    search = Search(peak(**{name: far[name]}), trials=6, rounds=5, candidates=3, space={name: SPACE[name]})
+    search = Search(peak(**{name: far[name]}), trials=6, rounds=5, space={name: SPACE[name]})
     bounds = SPACE[name]["bounds"]
     assert search.trials[name].between(bounds[0], bounds[-1]).all()
     (row,) = ranges_table("transfer", search.settings["tune"], search.trials, HYPERPARAMETERS).to_dict("records")
     assert (row["final_high"], row["extended_high"], row["extended_low"]) == (bounds[-1], extensions, 0)
-    assert (row["edge"], row["extendable"], row["key"]) == ("high", False, "")
+    assert (row["edge"], row["bound"], row["key"]) == ("high", "cost", "")
 
 
 def test_ranges_name_the_key_of_what_could_be_extended():
@@ -499,8 +581,8 @@ def test_ranges_name_the_key_of_what_could_be_extended():
     search = Search(peak(batch_size=128), trials=8, rounds=1)
     selected = HYPERPARAMETERS | {"dropout": 0.11}
     table = ranges_table("transfer", search.settings["tune"], search.trials, selected).set_index("name")
-    assert table.loc["batch_size", ["best", "edge", "extendable", "selected_edge"]].tolist() == [64, "high", True, ""]
-    assert table.loc["dropout", ["selected", "selected_edge", "selected_extendable"]].tolist() == [0.11, "low", True]
+    assert table.loc["batch_size", ["best", "edge", "bound", "selected_edge"]].tolist() == [64, "high", "", ""]
+    assert table.loc["dropout", ["selected", "selected_edge", "selected_bound"]].tolist() == [0.11, "low", ""]
     assert table.loc["batch_size", "key"] == "tune.space.transfer.batch_size.range"
     assert table.loc["dropout", "key"] == "tune.space.transfer.dropout.range"
 
@@ -509,3 +591,15 @@ def test_a_choice_has_no_ends():
     search = Search(peak(**CENTRE), trials=4, rounds=2, space={"optimizer": OPTIMIZER})
     (row,) = ranges_table("transfer", search.settings["tune"], search.trials, HYPERPARAMETERS).to_dict("records")
     assert (row["selected"], row["selected_edge"], row["key"]) == ("adam", "", "") and "low" not in row
+
+
+def test_rounds_tell_what_was_spent_and_what_was_extended():
+    search = Search(peak(learning_rate=0.03), trials=8, rounds=6, least=2)
+    table = rounds_table(SPACE, search.trials)
+    made = search.trials["round"].max()
+    assert table["round"].tolist() == list(range(made + 1)) and table["trials"].tolist() == [1] + [8] * made
+    assert table["epochs"].tolist() == [5] + [40] * made
+    assert table["val_auc"].is_monotonic_increasing and table["val_auc"].iloc[-1] == search.trials["val_auc"].max()
+    assert table["best"].iloc[-1] == search.trials.loc[search.trials["val_auc"].idxmax(), "trial"]
+    assert "learning_rate high" in table["extended"][1] and table["extended"][0] == ""
+    assert table["extended"].iloc[-1] == "", "which is why it is the last"

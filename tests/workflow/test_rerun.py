@@ -24,8 +24,9 @@ FIGURES = {
 
 
 def search_of(model):
-    """What trains for the search: a trial in each of two rounds, and a candidate."""
-    return {f"tune_trials {model} 1 1 1", f"tune_trials {model} 2 2 2", f"tune_confirm {model} 1"}
+    """What trains for the search: the starting configuration, a trial in each of two rounds, and both candidates."""
+    trials = {f"tune_trials {model} {trial} {trial} {trial}" for trial in range(3)}
+    return trials | {f"tune_confirm {model} {candidate}" for candidate in range(2)}
 
 
 def training_of(model):
@@ -183,7 +184,13 @@ def test_a_template_reruns_the_report_alone(built, edit, checkout, name):
             "tests/workflow/tiny.yaml",
             "training: {epochs: 1",
             "training: {epochs: 2",
-            {f"train_initial {model}" for model in MODELS} | {f"tune_confirm {model} 1" for model in MODELS} | QUOTED,
+            {f"train_initial {model}" for model in MODELS} | QUOTED,
+        ),
+        (
+            "tests/workflow/tiny.yaml",
+            "max_epochs: 2",
+            "max_epochs: 3",
+            {f"tune_confirm {model} {candidate}" for model in MODELS for candidate in range(2)} | QUOTED,
         ),
         ("tests/workflow/tiny.yaml", "shares: [0.5, 1]", "shares: [0.6, 1]", {"ablate_data", "data_check"} | QUOTED),
         ("config/config.yaml", "flag: 0.8", "flag: 0.9", {"audit"} | QUOTED),

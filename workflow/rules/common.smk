@@ -27,7 +27,7 @@ BACKBONE = settings.backbone_module(config)
 if workflow.is_main_process and (missing := list(user_files.missing(config, ROOT))):
     sys.exit("\n".join(missing))
 
-TUNE_CANDIDATES = range(1, config["tune"]["candidates"] + 1)
+TUNE_CANDIDATES = range(config["tune"]["candidates"] + 1)  # 0 is the starting configuration
 
 # Every job is `python -m pipeline.STAGE.MODULE`, run by the interpreter that runs Snakemake, from any working directory, in
 # UTF-8 whatever the terminal's language.
@@ -112,13 +112,18 @@ def examples(split):
 
 
 def tune_jobs(model, rounds):
-    """The jobs of the first rounds, each by the beginning of its files: trials that last seconds share a process."""
+    """The jobs of round 0 and of the first rounds after it, each by the beginning of its files."""
     trials, size = config["tune"]["trials"], config["tune"]["trials_per_job"][model]
-    return [
+    return [f"results/tune/{model}_0_0-0"] + [
         f"results/tune/{model}_{after // trials + 1}_{first + 1}-{min(first + size, after + trials)}"
         for after in range(0, rounds * trials, trials)
         for first in range(after, after + trials, size)
     ]
+
+
+def selected_start(wildcards):
+    """What a model starts from besides its own hyperparameters: for the transfer model, those selected for the baseline."""
+    return "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else []
 
 
 def train_only_models(model):

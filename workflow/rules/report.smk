@@ -27,10 +27,10 @@ WILDCARD_VALUES = {
     "study": STUDIES,
     "run": ["initial", "final"],
     "size": {config["ablate"]["image_size"], *config["ablate"]["variants"]["resolution"]},
-    "round": range(1, config["tune"]["rounds"] + 1),
+    "round": range(config["tune"]["max_rounds"] + 1),
     "candidate": TUNE_CANDIDATES,
 }
-TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["rounds"])]
+TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["max_rounds"])]
 PUBLISHED = outputs.published(workflow.rules, WILDCARD_VALUES)
 TABLES = [file for file in PUBLISHED if file.startswith("tables/")]
 FIGURES = [file for file in PUBLISHED if file.startswith("figures/")]
@@ -57,7 +57,6 @@ rule report_configuration:
             "augmentation",
             "training",
             "baseline.hyperparameters",
-            "tune.epochs",
             "finetune",
             "ablate",
         ),

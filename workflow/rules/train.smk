@@ -18,8 +18,7 @@ rule train_initial:
     input:
         train=examples("train"),
         val=examples("val"),
-        # The transfer model starts from what the search has found for the baseline.
-        start=lambda wildcards: "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else [],
+        start=selected_start,
     output:
         history=published("tables/train/{model}_initial.csv"),
     log:
@@ -122,7 +121,6 @@ rule train_findings:
         initial=expand("tables/train/{model}_initial.csv", model=MODELS),
         smoothness=expand("tables/train/{model}_smoothness.csv", model=MODELS),
         gap=expand("tables/train/{model}_gap.csv", model=MODELS),
-        train_only=expand("tables/train/{model}_train_only.csv", model=MODELS),
         final=expand("tables/train/{model}_final.csv", model=MODELS),
         model=expand("tables/train/{model}_model.csv", model=MODELS),
     output:
@@ -135,7 +133,7 @@ rule train_findings:
         "results/benchmarks/train_findings.tsv"
     params:
         files=files,
-        settings=keys("training.epochs", "training.patience"),
+        settings=keys("training.max_epochs", "training.patience"),
         code=code_of("pipeline.train.findings"),
     shell:
         "python -m pipeline.train.findings {params.files} --settings {params.settings:q} --log {log}"

@@ -3,6 +3,12 @@ TUNE_MODELS = expand(
 )
 
 
+def tune_results_before(wildcards):
+    """The results of all rounds before; of rounds 0 and 1 none, which so wait for nothing."""
+    before = int(wildcards.round) - 1
+    return [f"{job}.csv" for job in tune_jobs(wildcards.model, before)] if before > 0 else []
+
+
 localrules:
     tune_propose,
     tune,
@@ -12,9 +18,10 @@ localrules:
 
 
 rule tune_propose:
-    """The trials of a round, proposed from the results of the rounds before."""
+    """The trials of a round, proposed from the results of the rounds before; round 0 is the starting configuration."""
     input:
-        results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, int(wildcards.round) - 1)],
+        results=tune_results_before,
+        start=lambda wildcards: selected_start(wildcards) if wildcards.round == "0" else [],
     output:
         proposals=published("tables/tune/{model}_round{round}.csv"),
     log:
@@ -26,7 +33,7 @@ rule tune_propose:
     priority: 2
     params:
         files=files,
-        settings=keys("seed", "tune.trials", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("seed", "tune.trials", "tune.min_rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search propose --model {wildcards.model} --round {wildcards.round} {params.files} "
@@ -34,7 +41,7 @@ rule tune_propose:
 
 
 rule tune_trials:
-    """Trials of a round: train on train with early stopping, score on val."""
+    """Trials of a round, by successive halving: train on train with early stopping, score on val."""
     input:
         proposals="tables/tune/{model}_round{round}.csv",
         train=examples("train"),
@@ -53,7 +60,7 @@ rule tune_trials:
     params:
         files=files,
         backups="results/backups/tune/{model}_{round}_{first}-{last}",
-        settings=keys("seed", "compute", "tune.epochs", "training.patience", "augmentation"),
+        settings=keys("seed", "compute", "tune.rungs", "training.patience", "augmentation"),
         code=code_of_model("pipeline.tune.trials"),
     shell:
         "python -m pipeline.tune.trials trials --model {wildcards.model} --first {wildcards.first} --last {wildcards.last} "
@@ -63,8 +70,8 @@ rule tune_trials:
 rule tune:
     """All trials in one table, the importance of each hyperparameter, and the candidates for selection."""
     input:
-        results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
-        costs=lambda wildcards: [f"{job}_cost.csv" for job in tune_jobs(wildcards.model, config["tune"]["rounds"])],
+        results=lambda wildcards: [f"{job}.csv" for job in tune_jobs(wildcards.model, config["tune"]["max_rounds"])],
+        costs=lambda wildcards: [f"{job}_cost.csv" for job in tune_jobs(wildcards.model, config["tune"]["max_rounds"])],
     output:
         table=published("tables/tune/{model}.csv"),
         cost=published("tables/tune/{model}_cost.csv"),
@@ -94,6 +101,7 @@ rule tune_confirm:
         models=digested(TUNE_MODELS),
         results="results/tune/{model}_candidate{candidate}.csv",
         history="results/tune/{model}_candidate{candidate}_history.csv",
+        logits="results/tune/{model}_candidate{candidate}.npy",
         cost="results/tune/{model}_candidate{candidate}_cost.csv",
     log:
         "results/logs/tune_confirm_{model}_{candidate}.log",
@@ -106,7 +114,14 @@ rule tune_confirm:
     params:
         files=files,
         backups="results/backups/tune/{model}_candidate{candidate}",
-        settings=keys("seed", "compute", "training", "augmentation"),
+        settings=keys(
+            "seed",
+            "compute",
+            "training.max_epochs",
+            "training.patience",
+            "training.selection_seeds",
+            "augmentation",
+        ),
         code=code_of_model("pipeline.tune.trials"),
     shell:
         "python -m pipeline.tune.trials confirm --model {wildcards.model} --candidate {wildcards.candidate} {params.files} "
@@ -114,15 +129,18 @@ rule tune_confirm:
 
 
 rule tune_select:
-    """The selected configuration, by the one-standard-error rule, and where in the searched ranges it lies."""
+    """The selected configuration, by the one-standard-error rule, against the starting one; ranges and rounds."""
     input:
         table="tables/tune/{model}.csv",
         candidates="results/tune/{model}_candidates.csv",
         confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
+        logits=expand("results/tune/{{model}}_candidate{candidate}.npy", candidate=TUNE_CANDIDATES),
+        val_index="tables/data/index_val.csv",
     output:
         selection=published("tables/tune/{model}_selection.csv"),
         best=published("tables/tune/{model}_best.csv"),
         ranges=published("tables/tune/{model}_ranges.csv"),
+        rounds=published("tables/tune/{model}_rounds.csv"),
     log:
         "results/logs/tune_select_{model}.log",
     benchmark:
@@ -130,7 +148,7 @@ rule tune_select:
     priority: 2
     params:
         files=files,
-        settings=keys("tune.rounds", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("seed", "tune.max_rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search select --model {wildcards.model} {params.files} --settings {params.settings:q} "
@@ -142,6 +160,7 @@ rule tune_findings:
     input:
         baseline="tables/tune/baseline.csv",
         transfer="tables/tune/transfer.csv",
+        rounds=expand("tables/tune/{model}_rounds.csv", model=MODELS),
         ranges=expand("tables/tune/{model}_ranges.csv", model=MODELS),
         importance=expand("tables/tune/{model}_importance.csv", model=MODELS),
         selection=expand("tables/tune/{model}_selection.csv", model=MODELS),
@@ -149,14 +168,14 @@ rule tune_findings:
     output:
         findings=published("tables/tune/findings.csv"),
         hyperparameters=published("tables/tune/hyperparameters.csv"),
-        highest=published("tables/tune/highest.csv"),
+        summary=published("tables/tune/summary.csv"),
     log:
         "results/logs/tune_findings.log",
     benchmark:
         "results/benchmarks/tune_findings.tsv"
     params:
         files=files,
-        settings=keys("baseline.hyperparameters", "transfer.hyperparameters"),
+        settings=keys("baseline.hyperparameters", "transfer.hyperparameters", "tune.min_rounds"),
         code=code_of("pipeline.tune.findings"),
     shell:
         "python -m pipeline.tune.findings {params.files} --settings {params.settings:q} --log {log}"
