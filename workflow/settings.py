@@ -65,6 +65,7 @@ def check(config, schema_file):
         *_ratio_lines(config),
         *_layer_lines(config),
         *_space_lines(config, schema),
+        *_run_lines(config),
     ]
 
 
@@ -259,6 +260,12 @@ def _layer_line(key, name, backbone, allowed, expected):
         # One that exists is no typing error.
         hint = "" if name in backbone.LAYERS else _did_you_mean(name, allowed)
         yield f"{key}: found {name!r}; expected {expected}{hint}"
+
+
+def _run_lines(config):
+    runs, seeds = config["finetune"]["train_only_runs"], config["training"]["selection_seeds"]
+    if runs > len(seeds):
+        yield f"finetune.train_only_runs: found {runs}; expected at most {len(seeds)}, as training.selection_seeds has"
 
 
 def _space_lines(config, schema):

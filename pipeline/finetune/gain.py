@@ -2,33 +2,62 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   predictions on val of the train-only heads, and of the first of them, fine-tuned; attempts.
-Returns one table.
+Reads   predictions on val of the train-only heads, and of those that were fine-tuned; their histories; attempts.
+Returns one table of the gain; histories and predictions of all seeds, each in one table.
 """
 
+import numpy as np
 import pandas as pd
 
 from pipeline.command import run
-from pipeline.statistics import intervals, metrics
+from pipeline.statistics import intervals, metrics, studies
 
 
-def measure(head: pd.DataFrame, finetuned: pd.DataFrame, attempts: pd.DataFrame, settings: dict):
-    """Compare a train-only head with itself fine-tuned, image by image.
+def measure(
+    head: pd.DataFrame,
+    finetuned: list[pd.DataFrame],
+    histories: list[pd.DataFrame],
+    attempts: pd.DataFrame,
+    val_index: pd.DataFrame,
+    settings: dict,
+):
+    """Compare train-only heads with themselves fine-tuned, paired by seed and image.
 
-    One row: val AUC and cross-entropy of both; difference of the AUCs (fine-tuned less head) with a bootstrap interval,
-    for which images are resampled for both at once; the decision on the last attempt.
+    One row: runs, the number of seeds; val AUC and cross-entropy of both, means over the seeds; val_auc_sd, the
+    standard deviation of the fine-tuned models' (none of one run); difference of the AUCs (fine-tuned less head) with
+    an interval: of several seeds over the sampling of images and of runs (`studies.differences`), of one seed by a
+    bootstrap over images; the decision on the last attempt.
+
+    Args, six, the inputs of the rule and its settings:
+        finetuned, histories: a table a seed.
     """
+    predictions = pd.concat(finetuned, ignore_index=True)
     same = ["file", "label", "seed"]
-    both = finetuned.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
-    labels = (both["label"] == "covid").to_numpy(float)
-    logits = both[["logit_head", "logit_finetuned"]].to_numpy()
-    row = {"decision": attempts["decision"].iloc[-1]}
-    for name, column in zip(("head", "finetuned"), logits.T, strict=True):
-        row |= {f"val_auc_{name}": metrics.auc(labels, column)}
-        row |= {f"val_loss_{name}": metrics.cross_entropy(labels, column)}
-    row["difference"] = auc_gain(labels, logits)
-    row["ci_low"], row["ci_high"] = intervals.bootstrap(labels, logits, auc_gain, settings["seed"])
-    return {"table": pd.DataFrame([row])}
+    both = predictions.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
+    row = {"decision": attempts["decision"].iloc[-1], "runs": both["seed"].nunique()}
+    labels = (val_index["label"] == "covid").to_numpy(float)
+    scores = {
+        name: both.pivot(index="seed", columns="file", values=f"logit_{name}")[val_index["file"]].to_numpy()
+        for name in ("head", "finetuned")
+    }
+    for name, runs in scores.items():
+        row[f"val_auc_{name}"] = np.mean([metrics.auc(labels, run) for run in runs])
+        row[f"val_loss_{name}"] = np.mean([metrics.cross_entropy(labels, run) for run in runs])
+    row["val_auc_sd"] = pd.Series([metrics.auc(labels, run) for run in scores["finetuned"]]).std()
+    return {
+        "table": pd.DataFrame([row | difference(labels, val_index["group"].to_numpy(), scores, settings["seed"])]),
+        "history": pd.concat(histories, ignore_index=True),
+        "predictions": predictions,
+    }
+
+
+def difference(labels, groups, scores, seed):
+    """difference, ci_low and ci_high of the AUCs, fine-tuned less head: dict."""
+    if len(scores["head"]) > 1:
+        return studies.differences(labels, groups, scores, {"head": ["finetuned"]}, seed)["finetuned"]
+    logits = np.stack([scores["head"][0], scores["finetuned"][0]], axis=1)
+    low, high = intervals.bootstrap(labels, logits, auc_gain, seed)
+    return {"difference": auc_gain(labels, logits), "ci_low": low, "ci_high": high}
 
 
 def auc_gain(labels, logits):

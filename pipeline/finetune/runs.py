@@ -1,12 +1,10 @@
-"""finetune: the transfer model, unfrozen and trained end to end at a small learning rate; kept or rejected.
+"""finetune: the transfer model, unfrozen and trained end to end at the largest learning rate that does no harm.
 
-Reads   the final and a train-only transfer model, the epochs and hyperparameters of its head; examples of
-        train and val.
-Returns the fine-tuned models (the unchanged ones if rejected), attempts, histories, the summary, predictions on val and
+Reads   the final or a train-only transfer model, the epochs and hyperparameters of its head; examples of train and val.
+Returns the fine-tuned model (the unchanged one if rejected), attempts, history, the summary, predictions on val and
         seconds. In a history, epoch 0 is the model as it came.
 """
 
-import shutil
 from pathlib import Path
 
 import keras
@@ -32,14 +30,14 @@ def final(
     settings: dict,
     backups: Scratch,
 ):
-    """Fine-tune the final model on train + val for as many epochs as its head was trained.
+    """Fine-tune the final model on train + val: the largest learning rate of a falling ladder that does no harm.
 
-    Judged by training examples only: an attempt is rejected, and the learning rate divided, if the cross-entropy on a
-    fixed subset of them, its intercept refitted, has risen. One parameter for each input of the rule.
+    Judged by training images only (`fine_tune`): an attempt is rejected, and the learning rate divided, if the loss has
+    risen. One parameter for each input of the rule.
     """
     runtime.start(settings["compute"])
     examples = join(train, val)
-    epochs = int(summary["epochs"].item())
+    epochs = settings["finetune"]["epochs"] or int(summary["epochs"].item())
     (hyperparameters,) = best.to_dict("records")
     learning_rate = settings["finetune"]["learning_rate"]
     rows, histories, seconds = [], [], 0
@@ -47,9 +45,10 @@ def final(
         network = load(model, settings["seed"])
         backup = backups / f"attempt{attempt}.npz"
         schedule = hyperparameters | {"learning_rate": learning_rate}
-        outcome, history = fine_tune(network, examples, settings, schedule, epochs=epochs, backup=backup)
+        options = {"seed": settings["seed"], "epochs": epochs, "backup": backup}
+        outcome, history = fine_tune(network, examples, settings, schedule, **options)
         seconds += seconds_of(backup)
-        rows.append({"attempt": attempt, "learning_rate": learning_rate, **outcome})
+        rows.append({"attempt": attempt, "learning_rate": learning_rate, "planned_epochs": epochs, **outcome})
         histories.append(history.assign(attempt=attempt))
         log.info("attempt %d at learning rate %g: %s", attempt, learning_rate, outcome["decision"])
         if outcome["decision"] == "kept":
@@ -67,81 +66,36 @@ def final(
     }
 
 
-def ahead(
-    model: Path,
-    train: Examples,
-    val: Examples,
-    best: pd.DataFrame,
-    summary: pd.DataFrame,
-    settings: dict,
-    backup: Scratch,
-):
-    """Train what `train_only` asks for if the first attempt is kept, while it is still being made: a finished backup.
-
-    One parameter for each input of the rule.
-    """
-    runtime.start(settings["compute"])
-    (hyperparameters,) = best.to_dict("records")
-    fine_tune(
-        load(model, settings["seed"]),
-        train,
-        settings,
-        hyperparameters | {"learning_rate": settings["finetune"]["learning_rate"]},
-        val=val,
-        epochs=int(summary["epochs"].item()),
-        backup=backup,
-    )
-    return {"finished": backup}
-
-
 def train_only(
     model: Path,
+    seed: int,
     train: Examples,
     val: Examples,
     best: pd.DataFrame,
     attempts: pd.DataFrame,
-    finished: Path,
     settings: dict,
     backup: Scratch,
 ):
-    """The same schedule on train alone, from a train-only model, scored on val: whether fine-tuning helps.
+    """The schedule of the last attempt on train alone, from the train-only model of a seed, scored on val.
 
-    One parameter for each input of the rule.
-
-    Args:
-        finished: backup of `ahead`, taken up if the first attempt was kept. Else the run is made here, and the seconds
-            of the other count as well.
+    Where no attempt was kept, the model as it came. Eight parameters: the inputs, wildcards and parameters of the rule.
     """
     runtime.start(settings["compute"])
-    network = load(model, settings["seed"])
-    schedule = attempts.iloc[-1]
-    seconds = seconds_of(finished)
+    network = load(model, seed)
+    schedule, seconds = attempts.iloc[-1], 0
     if schedule["decision"] == "kept":
-        made_ahead = schedule["attempt"] == 1
-        # One that is newer is what a killed attempt of this job has reached.
-        if made_ahead and not (backup.exists() and backup.stat().st_mtime > finished.stat().st_mtime):
-            backup.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(finished, backup)
-        # Of NumPy's type Keras' schedule would differ in its last bits; a table's text may lose the last of the first.
-        learning_rate = settings["finetune"]["learning_rate"] if made_ahead else float(schedule["learning_rate"])
         (hyperparameters,) = best.to_dict("records")
-        _, history = fine_tune(
-            network,
-            train,
-            settings,
-            hyperparameters | {"learning_rate": learning_rate},
-            val=val,
-            epochs=int(schedule["epochs"]),
-            backup=backup,
-        )
-        seconds = seconds_of(backup) + (0 if made_ahead else seconds)
+        # Of NumPy's type Keras' schedule would differ in its last bits.
+        hyperparameters |= {"learning_rate": float(schedule["learning_rate"])}
+        options = {"val": val, "seed": seed, "epochs": int(schedule["planned_epochs"]), "backup": backup}
+        _, history = fine_tune(network, train, settings, hyperparameters, **options)
+        seconds = seconds_of(backup)
     else:
         history = pd.DataFrame([initial_scores(network, train, settings, val)])
     logits = fitting.logits(network, val.values)
-    seed = settings["training"]["selection_seeds"][0]
     return {
         "model": network,
-        "history": history,
+        "history": history.assign(seed=seed),
         "predictions": fitting.prediction_table(val, seed, logits),
         "cost": cost_table(seconds),
     }
@@ -158,31 +112,42 @@ def load(model, seed):
     return keras.models.load_model(model)
 
 
-def fine_tune(network, examples, settings, hyperparameters, val=None, **options):
-    """Unfreeze `network` and train it in place on augmented images; the learning rate falls to 0 along a cosine.
+def fine_tune(network, examples, settings, hyperparameters, *, seed, val=None, **options):
+    """Unfreeze `network` and train it in place on augmented images; the learning rate rises from 0, then falls to 0
+    along a cosine.
+
+    The attempt is judged by a fixed part of `examples` under one augmentation of its own, drawn once and never trained
+    on: the head has learned the plain images and its few views of them by heart, and any change of the network under it
+    would look like a loss. In float32 throughout: in bfloat16 the same runs rank val worse by 0.002 to 0.015
+    (tests/benchmarks/README.md).
 
     Args:
+        seed: of order and augmentation.
         val: held out, of a run that measures a schedule and decides nothing; no drop ends that one.
         **options: epochs and backup, of `fitting.fit`.
 
     Returns:
-        dict: epochs run; on the fixed subset of `examples`, before and after, `metrics.refitted_loss`, by which the
-        attempt is judged, cross-entropy and AUC; decision (kept; dropped: stopped at a sudden rise; no gain: not lower
-        than before); and the history, from epoch 0, before the first one, on.
+        dict: epochs run; on that part of `examples`, before and after, `metrics.refitted_loss`, by which the attempt is
+        judged, cross-entropy and AUC; limit, above which an attempt is dropped; decision (kept; dropped: stopped at a
+        sudden rise; no gain: not lower than before); and the history, from epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
+    settings = settings | {"compute": settings["compute"] | {"mixed_precision": False}}
     before = initial_scores(network, examples, settings, val)
+    limit = before[JUDGED] + settings["finetune"]["drop"]
     history = fitting.fit(
         network,
         hyperparameters,
         examples,
         augment,
         settings,
-        seed=settings["seed"],
+        seed=seed,
         val=val,
-        stop=[] if val else [StopAtDrop(before[JUDGED] + settings["finetune"]["drop"])],
+        stop=[] if val else [StopAtDrop(limit)],
         # The last epoch is what is kept: without decay val AUC goes up and down by more than fine-tuning gains.
         decay=True,
+        warm_up=settings["finetune"]["warm_up"],
+        train_view=view(settings),
         score=score,
         **options,
     )
@@ -190,7 +155,7 @@ def fine_tune(network, examples, settings, hyperparameters, val=None, **options)
     outcome = {"epochs": len(history)}
     for name in ("refitted_loss", "loss", "auc"):
         outcome |= {f"{name}_before": before[f"train_{name}"], f"{name}_after": after[f"train_{name}"]}
-    outcome["decision"] = judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])
+    outcome |= {"limit": limit, "decision": judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])}
     return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
 
 
@@ -203,12 +168,20 @@ def judge(before, after, drop):
 
 def initial_scores(network, examples, settings, val):
     """The row of a history for the network as it is: epoch 0."""
-    return {"epoch": 0, "learning_rate": np.nan} | fitting.scores(network, examples, val, augment, settings, score)
+    found = fitting.scores(network, examples, val, augment, settings, train_view=view(settings), score=score)
+    return {"epoch": 0, "learning_rate": np.nan} | found
+
+
+def view(settings):
+    """The augmentation of the images by which an attempt is judged: (uint8 (images, height, width)) -> float32."""
+    # Training draws with the seeds of its steps, which begin at 0.
+    return lambda images: augment.transform(settings)(images, [settings["seed"], -1]).numpy()
 
 
 def score(labels, logits):
-    """What a history records of a set: `metrics.scores` and `metrics.refitted_loss`."""
-    return metrics.scores(labels, logits) | {"refitted_loss": metrics.refitted_loss(labels, logits)}
+    """What a history records of a set: `metrics.scores`, `metrics.refitted_loss` and the mean logit."""
+    refitted = metrics.refitted_loss(labels, logits)
+    return metrics.scores(labels, logits) | {"refitted_loss": refitted, "mean_logit": float(np.mean(logits))}
 
 
 class StopAtDrop(keras.callbacks.Callback):
@@ -240,4 +213,4 @@ def unfreeze(network, first):
 
 
 if __name__ == "__main__":
-    run(final, ahead, train_only)
+    run(final, train_only)

@@ -64,7 +64,9 @@ def fit(
     stop=(),
     backup=None,
     decay=False,
+    warm_up=0,
     train_curve=True,
+    train_view=None,
     raw_curve=False,
     score=metrics.scores,
 ):
@@ -84,7 +86,9 @@ def fit(
             none of the rule's outputs, since Snakemake deletes those.
         decay: whether the learning rate falls to 0 along a cosine (Loshchilov & Hutter 2017). Else it is constant, and
             what is scored at an epoch's end, and kept in the end, are `Averages` over about the last epoch.
+        warm_up: epochs at the start over which a learning rate that decays rises from 0 (Goyal et al. 2017).
         train_curve: whether train is scored after each epoch too, which takes time.
+        train_view: (values) -> what of train is scored; default: what `source.unaugmented` gives.
         raw_curve: whether the weights themselves are scored too, under names that begin with raw_, where averages stand
             in their place.
         score: (labels, logits) -> dict of what is recorded of a set.
@@ -99,8 +103,8 @@ def fit(
     # Of a run before this one, network and examples are in reference cycles: hundreds of MB in few objects, too few for
     # the collector to start by itself.
     gc.collect()
-    compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None)
-    sets = monitored(train, val, settings["seed"], source.unaugmented)
+    compile_(network, hyperparameters, steps, decay_epochs=epochs if decay else None, warm_up=warm_up)
+    sets = monitored(train, val, settings["seed"], source.unaugmented, train_view)
     scores = EpochScores({name: sets[name] for name in sets if name != "train" or train_curve}, epochs, score)
     averages = None if decay else Averages(sets["train"][0])
     raw = [RawScores(scores)] if raw_curve else []
@@ -111,7 +115,7 @@ def fit(
     if backup:
         # On a GPU the optimizer has more variables: a run does not go on elsewhere.
         parameters = [weights_sha256(network), hyperparameters, settings, seed, patience, train_curve, raw_curve]
-        parameters += [epochs if decay else None, runtime.has_gpu()]
+        parameters += [epochs if decay else None, warm_up, runtime.has_gpu()]
         arrays = [array for part in (train, val) if part for array in (part.values, part.labels)]
         key = key_of(parameters, arrays)
         kept = Backup(backup, key, epochs=epochs, scores=scores, averages=averages, stopping=stopping)
@@ -169,16 +173,20 @@ OPTIMIZERS = {
 }
 
 
-def compile_(network, hyperparameters, steps, decay_epochs=None):
+def compile_(network, hyperparameters, steps, decay_epochs=None, warm_up=0):
     """The optimizer, and the loss of the logit: a sigmoid inside the network would saturate, its gradients vanish.
 
     Args:
         steps: of an epoch.
         decay_epochs: epochs over which the learning rate falls to 0; None: it is constant, the weights are averaged.
+        warm_up: of these epochs, those in which it first rises from 0.
     """
     learning_rate, losses = hyperparameters["learning_rate"], keras.losses
     if decay_epochs:
-        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_epochs * steps)
+        schedule, rising = keras.optimizers.schedules.CosineDecay, min(warm_up, decay_epochs - 1) * steps
+        rise = {"initial_learning_rate": 0.0, "warmup_target": learning_rate, "warmup_steps": rising}
+        start = rise if rising else {"initial_learning_rate": learning_rate}
+        learning_rate = schedule(decay_steps=decay_epochs * steps - rising, **start)
     averaging = {"use_ema": not decay_epochs, "ema_momentum": 1 - 1 / steps}
     optimizer = OPTIMIZERS[hyperparameters["optimizer"]](learning_rate, **averaging)
     if runtime.has_gpu():
@@ -195,16 +203,17 @@ def class_weights(labels):
     return {0: float(0.5 / (1 - positive)), 1: float(0.5 / positive)}
 
 
-def monitored(train, val, seed, unaugmented):
+def monitored(train, val, seed, unaugmented, train_view=None):
     """{name: (what the network takes, labels)} that the history is computed on.
 
-    These are val and as many fixed, un-augmented train examples, class ratio kept; where val is trained on too, a fifth
-    of all.
+    These are val and as many fixed train examples, class ratio kept; where val is trained on too, a fifth of all. They
+    are not augmented, but for those of train where there is a view of them.
     """
-    sets = {"train": train.stratified(len(val) if val else len(train) // 5, seed)}
+    part = train.stratified(len(val) if val else len(train) // 5, seed)
+    sets = {"train": ((train_view or unaugmented)(part.values), part.labels)}
     if val:
-        sets["val"] = val
-    return {name: (unaugmented(examples.values), examples.labels) for name, examples in sets.items()}
+        sets["val"] = unaugmented(val.values), val.labels
+    return sets
 
 
 @contextlib.contextmanager
@@ -332,10 +341,11 @@ class RawScores(keras.callbacks.Callback):
         self.scores.raw = _named("raw", self.scores.current())
 
 
-def scores(network, train, val, source, settings, score=metrics.scores):
+def scores(network, train, val, source, settings, *, train_view=None, score=metrics.scores):
     """Scores of a network as it is on the sets of a history, by the names that they have there."""
     forward, row = _forward(network), {}
-    for name, (values, labels) in monitored(train, val, settings["seed"], source.unaugmented).items():
+    sets = monitored(train, val, settings["seed"], source.unaugmented, train_view)
+    for name, (values, labels) in sets.items():
         outputs = _outputs(forward, inputs.batches(values, batch_size=SCORED_AT_ONCE))
         row |= _named(name, score(labels, outputs))
     return row

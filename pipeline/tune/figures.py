@@ -17,11 +17,14 @@ ADDED = {"facecolor": "0.93", "edgecolor": "none"}  # what the search added to a
 
 
 def draw(model: str, table: pd.DataFrame, best: pd.DataFrame, ranges: pd.DataFrame, importance: pd.DataFrame):
-    """Draw val AUC against each hyperparameter that was searched and against the trial; and the importance of each."""
-    selected = table[table["trial"] == best["trial"].item()]
+    """Draw val AUC, on the last rung that a trial reached, against each hyperparameter that was searched and against
+    the trial; and the importance of each hyperparameter."""
+    trials = table.sort_values(["trial", "rung"]).drop_duplicates("trial", keep="last").reset_index(drop=True)
+    trials["stopped"] = trials["rung"] < trials["rung"].max()
+    selected = trials[trials["trial"] == best["trial"].item()]
     return {
-        "axes": draw_axes(table, selected, ranges.to_dict("records"), model),
-        "progress": draw_progress(table, selected, model),
+        "axes": draw_axes(trials, selected, ranges.to_dict("records"), model),
+        "progress": draw_progress(trials, selected, model),
         "importance": draw_importance(importance, model),
     }
 
@@ -68,7 +71,7 @@ def places_of(axis, dimension, trials):
         axis.set_xticks(range(len(values)), [value.replace("_", "\n") for value in values])
     axis.set_xlim(-0.5, len(values) - 0.5)
     # The rounds side by side.
-    aside = 0.4 * ((trials["round"] - 0.5) / trials["round"].max() - 0.5)
+    aside = 0.4 * (trials["round"] / max(trials["round"].max(), 1) - 0.5)
     return lambda given: given.map(values.index) + aside[given.index]
 
 
@@ -80,20 +83,21 @@ def shade(axis, first, low, high, last):
 
 
 def scatter(axis, trials, places, model):
-    """The trials at their places: a marker and a shade for each round, crosses at the bottom for diverged ones."""
+    """The trials at their places: a marker and a shade for each round, small where a trial was stopped before the last
+    rung; crosses at the bottom for diverged ones."""
     rounds = int(trials["round"].max())
     shades = LinearSegmentedColormap.from_list(model, ["white", MODEL_COLOURS[model], "black"])
-    for number in range(1, rounds + 1):
+    for number in range(rounds + 1):
         shown = (trials["round"] == number) & (trials["status"] == "finished")
         axis.scatter(
             places[shown],
             trials["val_auc"][shown],
-            s=12,
-            marker=MARKERS[(number - 1) % len(MARKERS)],
-            color=shades(0.2 + 0.5 * number / rounds),
+            s=trials["stopped"][shown].map({True: 5, False: 16}),
+            marker=MARKERS[number % len(MARKERS)],
+            color=shades(0.2 + 0.5 * number / max(rounds, 1)),
             edgecolors="black",
             linewidths=0.3,
-            label=f"round {number}",
+            label=f"round {number}" if number else "start",
         )
     axis.margins(y=0.15)  # room for the ring, and for the crosses below the other trials
     diverged = trials["status"] == "diverged"
@@ -125,10 +129,10 @@ def legend(drawing, axis, further=()):
 
 
 def draw_progress(trials, selected, model):
-    """Val AUC of each trial and the best so far; lines where a round ends."""
+    """Val AUC of each trial and the best so far on the last rung; lines where a round ends."""
     drawing, axis = figure(COLUMN, 1.75)
-    finished = trials[trials["status"] == "finished"]
-    so_far = finished.set_index("trial")["val_auc"].cummax().reindex(trials["trial"]).ffill()
+    compared = trials[(trials["status"] == "finished") & ~trials["stopped"]]
+    so_far = compared.set_index("trial")["val_auc"].cummax().reindex(trials["trial"]).ffill()
     axis.step(so_far.index, so_far, where="post", color="black", linewidth=0.9, label="best so far")
     scatter(axis, trials, trials["trial"], model)
     mark(axis, selected["trial"], selected)

@@ -15,10 +15,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 from pipeline.command import InputError
 from pipeline.finetune import gain
 from pipeline.finetune import runs as finetune
+from pipeline.images import augment
 from pipeline.images.examples import Examples, join
 from pipeline.models import fitting, pretrained, runtime, transfer
 from pipeline.models.backbones import resnet50v2
-from pipeline.models.backup import seconds_of
 from tests.phantoms import phantom
 
 runtime.start({"threads": 2})
@@ -115,22 +115,26 @@ def run(model, data, learning_rate, attempts=3, drop=0.1):
     return SimpleNamespace(**made)
 
 
-def settings(learning_rate=ABSURD, attempts=3, drop=0.1):
+def settings(learning_rate=ABSURD, attempts=3, drop=0.1, epochs=None):
     chosen = {"unfreeze_from": "all", "learning_rate": learning_rate, "attempts": attempts, "divide_by": 5}
+    chosen |= {"epochs": epochs, "warm_up": 1}
     # As a rule passes them.
     return json.loads(json.dumps(SETTINGS | {"finetune": chosen | {"drop": drop}}))
 
 
 def train_scores(data, network):
-    """Cross-entropy and AUC on the fixed fifth of train + val, by scikit-learn."""
+    """Cross-entropy and AUC on the fixed fifth of train + val under its augmentation, by scikit-learn."""
     examples = join(data["train"], data["val"])
     fixed = examples.stratified(sum(COUNTS.values()) // 5, SETTINGS["seed"])
-    logits = network.predict(fixed.values[..., None].astype(np.float32), verbose=0)[:, 0].astype(np.float64)
+    images = augment.augment(
+        fixed.values[..., None].astype(np.float32), [SETTINGS["seed"], -1], SETTINGS["augmentation"]
+    )
+    logits = network.predict(images, verbose=0)[:, 0].astype(np.float64)
     return log_loss(fixed.labels, expit(logits)), roc_auc_score(fixed.labels, logits)
 
 
-COLUMNS = ["attempt", "learning_rate", "epochs", "refitted_loss_before", "refitted_loss_after", "loss_before"]
-COLUMNS += ["loss_after", "auc_before", "auc_after", "decision"]
+COLUMNS = ["attempt", "learning_rate", "planned_epochs", "epochs", "refitted_loss_before", "refitted_loss_after"]
+COLUMNS += ["loss_before", "loss_after", "auc_before", "auc_after", "limit", "decision"]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +151,8 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(data, network, dropped):
     loss, auc = train_scores(data, network)
     assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
-    assert not (rows["refitted_loss_after"] <= rows["refitted_loss_before"] + 0.1).any()
+    assert not (rows["refitted_loss_after"] <= rows["limit"]).any()
+    assert rows["limit"].to_numpy() == pytest.approx(rows["refitted_loss_before"] + 0.1)
     # Stopped at the drop, after the first epoch.
     assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 1, 2, 2]
     before = dropped.history[dropped.history["epoch"] == 0]
@@ -173,11 +178,11 @@ def test_a_gain_is_kept(model, data, network):
 
 
 def test_no_lower_loss_is_no_gain(model, data, network):
-    """A rise within the allowance stops nothing, but neither is it kept."""
-    rejected = run(model, data, 10.0, attempts=1, drop=1e30)
+    """At a learning rate that moves no weight."""
+    rejected = run(model, data, 1e-30, attempts=1)
     (row,) = rejected.attempts.to_dict("records")
     assert row["decision"] == "no gain" and row["epochs"] == EPOCHS
-    assert row["refitted_loss_after"] >= row["refitted_loss_before"]
+    assert row["refitted_loss_after"] == row["refitted_loss_before"]
     assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
 
 
@@ -196,38 +201,50 @@ def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shi
         assert scores[1]["loss"] > scores[0]["loss"] + 0.1
 
 
-@pytest.fixture(scope="module")
-def ahead(model, data, tmp_path_factory):
-    """The run that was made ahead, at a first attempt's learning rate of 0.0003."""
-    backup = tmp_path_factory.mktemp("ahead") / "ahead.npz"
-    return finetune.ahead(model, **data, settings=settings(0.0003), backup=backup)["finished"]
+def test_the_epochs_are_those_of_the_configuration_or_of_the_head(model, data):
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"settings": settings(0.0003, attempts=1, epochs=1), "backups": Path(folder) / "backups"}
+        made = finetune.final(model, **data, **given)
+    assert made["attempts"]["planned_epochs"].tolist() == [1] and EPOCHS > 1
 
 
-def train_only(model, data, attempts, finished, learning_rate=0.0003):
+def test_the_learning_rate_rises_then_falls_to_0(network):
+    finetune.unfreeze(network, "all")
+    chosen = {"learning_rate": 0.01, "optimizer": "adam", "loss": "cross_entropy"}
+    fitting.compile_(network, chosen, steps=10, decay_epochs=4, warm_up=1)
+    rates = [float(network.optimizer._learning_rate(step)) for step in range(41)]
+    assert rates[:11] == pytest.approx(np.linspace(0, 0.01, 11).tolist(), abs=1e-6)
+    falling = [0.005 * (1 + np.cos(np.pi * step / 30)) for step in range(31)]
+    assert rates[10:] == pytest.approx(falling, abs=1e-6)
+
+
+def train_only(model, data, attempts, seed=3):
     """What the train-only run after these attempts returns."""
     sources = {name: value for name, value in data.items() if name != "summary"}
     with tempfile.TemporaryDirectory() as folder:
         made = finetune.train_only(
             model,
+            seed,
             **sources,
             attempts=attempts.assign(attempt=range(1, len(attempts) + 1)),
-            finished=finished,
-            settings=settings(learning_rate),
+            settings=settings(),
             backup=Path(folder) / "backups" / "train_only.npz",
         )
     return SimpleNamespace(**made)
 
 
 @pytest.mark.parametrize("decision", ["dropped", "kept"])
-def test_the_train_only_model_follows_the_last_attempt(model, data, network, decision, ahead):
-    attempts = pd.DataFrame({"learning_rate": [ABSURD, 0.0003], "epochs": [9, 1], "decision": ["dropped", decision]})
-    tuned = train_only(model, data, attempts, ahead)
+def test_the_train_only_model_follows_the_last_attempt(model, data, network, decision):
+    attempts = pd.DataFrame(
+        {"learning_rate": [ABSURD, 0.0003], "planned_epochs": [1, 1], "decision": ["dropped", decision]}
+    )
+    tuned = train_only(model, data, attempts)
     same = fitting.weights_sha256(tuned.model) == fitting.weights_sha256(network)
     assert same == (decision == "dropped")
 
     rows, predictions, val = tuned.history, tuned.predictions, data["val"]
     assert rows["epoch"].tolist() == ([0, 1] if decision == "kept" else [0])
-    assert (predictions["seed"] == 3).all()
+    assert (predictions["seed"] == 3).all() and (rows["seed"] == 3).all()
     assert predictions["file"].tolist() == val.files.tolist()
     assert ((predictions["label"] == "covid") == val.labels).all()
     images = val.values[..., None].astype(np.float32)
@@ -238,24 +255,18 @@ def test_the_train_only_model_follows_the_last_attempt(model, data, network, dec
     assert predictions["logit"].to_numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
-def test_the_train_only_model_is_the_one_made_ahead_if_its_schedule_is_kept(model, data, ahead):
-    kept = pd.DataFrame({"learning_rate": [0.0003], "epochs": [EPOCHS], "decision": ["kept"]})
-    first = train_only(model, data, kept, ahead)
-    assert first.cost["seconds"].item() == pytest.approx(seconds_of(ahead), rel=1e-9), "trained once"
-    # And what it would be without: as if the schedule were a later attempt's.
-    dropped = pd.DataFrame({"learning_rate": [0.0015], "epochs": [1], "decision": ["dropped"]})
-    second = train_only(model, data, pd.concat([dropped, kept]), ahead, learning_rate=0.0015)
-    assert second.cost["seconds"].item() > seconds_of(ahead), "the run made in vain counts"
-    assert first.history.equals(second.history)
-    assert fitting.weights_sha256(first.model) == fitting.weights_sha256(second.model)
-
-
-def test_the_train_only_model_follows_the_schedule_to_its_end(model, data, ahead):
+def test_the_train_only_model_follows_the_schedule_to_its_end(model, data):
     """Even if its loss rises by more than an attempt's may."""
-    schedule = pd.DataFrame({"learning_rate": [10.0], "epochs": [2], "decision": ["kept"]})
-    rows = train_only(model, data, schedule, ahead, learning_rate=10.0).history
+    schedule = pd.DataFrame({"learning_rate": [10.0], "planned_epochs": [2], "decision": ["kept"]})
+    rows = train_only(model, data, schedule).history
     assert rows["epoch"].tolist() == [0, 1, 2]
     assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
+
+
+def test_runs_with_other_seeds_differ(model, data):
+    schedule = pd.DataFrame({"learning_rate": [0.0003], "planned_epochs": [1], "decision": ["kept"]})
+    first, second = (train_only(model, data, schedule, seed=seed).predictions for seed in (3, 4))
+    assert not np.array_equal(first["logit"], second["logit"])
 
 
 # What it is worth
@@ -268,9 +279,11 @@ def predictions_of(logits, seed=3):
     return pd.DataFrame({"file": files, "label": labels, "seed": seed, "logit": logits})
 
 
-def gain_of(head, finetuned):
+def gain_of(head, *finetuned):
     """The row of the table."""
-    return gain.measure(head, finetuned, pd.DataFrame({"decision": ["dropped", "kept"]}), {"seed": 1})["table"].iloc[0]
+    attempts, histories = pd.DataFrame({"decision": ["dropped", "kept"]}), [pd.DataFrame({"epoch": [0]})]
+    index = finetuned[0][["file", "label"]].assign(group=range(len(finetuned[0])))
+    return gain.measure(head, list(finetuned), histories, attempts, index, {"seed": 1})["table"].iloc[0]
 
 
 def test_the_gain_is_that_of_the_same_head_on_the_same_images():
@@ -279,7 +292,7 @@ def test_the_gain_is_that_of_the_same_head_on_the_same_images():
     weak, strong = rng.normal(truth, 1), rng.normal(3 * truth, 1)
     head = pd.concat([predictions_of(weak), predictions_of(strong, seed=4)])  # another seed's, which is left out
     row = gain_of(head.sample(frac=1, random_state=0), predictions_of(strong))
-    assert row["decision"] == "kept"
+    assert row["decision"] == "kept" and row["runs"] == 1 and np.isnan(row["val_auc_sd"])
     aucs = [roc_auc_score(truth, logits) for logits in (weak, strong)]
     assert [row["val_auc_head"], row["val_auc_finetuned"]] == pytest.approx(aucs)
     assert row["val_loss_head"] == pytest.approx(log_loss(truth, expit(weak)))
@@ -311,3 +324,17 @@ def test_an_unchanged_model_gains_nothing():
     logits = np.random.default_rng(0).normal(np.repeat([0, 1], 20), 1)
     row = gain_of(predictions_of(logits), predictions_of(logits))
     assert (row["difference"], row["ci_low"], row["ci_high"]) == (0, 0, 0)
+
+
+def test_the_gain_of_several_seeds_is_that_of_their_means():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 100)
+    heads = {seed: rng.normal(truth, 1) for seed in (3, 4)}
+    tuned = {seed: rng.normal(3 * truth, 1) for seed in (3, 4)}
+    head = pd.concat([predictions_of(logits, seed) for seed, logits in heads.items()])
+    row = gain_of(head, *(predictions_of(logits, seed) for seed, logits in tuned.items()))
+    before, after = ([roc_auc_score(truth, logits) for logits in runs.values()] for runs in (heads, tuned))
+    assert row["runs"] == 2 and row["val_auc_sd"] == pytest.approx(np.std(after, ddof=1))
+    assert (row["val_auc_head"], row["val_auc_finetuned"]) == pytest.approx((np.mean(before), np.mean(after)))
+    assert row["difference"] == pytest.approx(np.mean(after) - np.mean(before))
+    assert row["ci_low"] < row["difference"] < row["ci_high"]

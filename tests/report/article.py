@@ -39,7 +39,7 @@ FIGURES = {
     "train/baseline_initial": (3.4, 2.7),
     "train/transfer_initial": (3.4, 2.7),
     "finetune/compare": (3.4, 2.9),
-    "finetune/finetune": (3.4, 2.7),
+    "finetune/ladder": (3.4, 1.8),
     "evaluate/confusion": (3.4, 1.75),
     "evaluate/curves": (3.4, 2.1),
     "evaluate/samples": (7, 1.6),
@@ -56,6 +56,7 @@ SUPPLEMENT = [
     *(f"tune/{model}_{view}" for model in ("baseline", "transfer") for view in ("progress", "importance")),
     *(f"train/{model}_final" for model in ("baseline", "transfer")),
     "finetune/compare_cost",
+    "finetune/finetune",
     *(f"evaluate/{name}" for name in ("reliability", "scores")),
     "audit/markers",
 ]

@@ -164,10 +164,10 @@ def made_up():
             for stage, jobs in {"data": 1, "tune": 40, "all": 41}.items()
         ],
         "finetune/attempts": [
-            {"attempt": 1, "learning_rate": 3e-5, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.31, "decision": "dropped"},
-            {"attempt": 2, "learning_rate": 6e-6, "epochs": 7, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.07, "decision": "kept"},
+            {"attempt": 1, "learning_rate": 1e-3, "planned_epochs": 4, "epochs": 1, "refitted_loss_before": 0.12,
+             "refitted_loss_after": 0.31, "limit": 0.22, "decision": "dropped"},
+            {"attempt": 2, "learning_rate": 3.33e-4, "planned_epochs": 4, "epochs": 4, "refitted_loss_before": 0.12,
+             "refitted_loss_after": 0.07, "limit": 0.22, "decision": "kept"},
         ],
         "finetune/history": [
             {"attempt": attempt, "epoch": epoch, "train_refitted_loss": loss}
@@ -176,10 +176,12 @@ def made_up():
         ],
         "finetune/gain": [
             {"val_auc_head": 0.978, "val_auc_finetuned": 0.986, "val_loss_head": 0.16, "val_loss_finetuned": 0.13,
-             "decision": "kept", "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
+             "decision": "kept", "runs": 2, "val_auc_sd": 0.001, "difference": 0.008, "ci_low": 0.002, "ci_high": 0.015}
         ],
         "finetune/train_only_history": [
-            {"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate((0.16, 0.19, 0.13))
+            {"seed": seed, "epoch": epoch, "val_loss": loss}
+            for seed in (1, 2)
+            for epoch, loss in enumerate((0.16, 0.19, 0.13))
         ],
         "finetune/model": [
             {"epochs": 7, "trainable_parameters": 23605121, "frozen_parameters": 90880, "weights_sha256": "ef" * 32}

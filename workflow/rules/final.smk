@@ -9,7 +9,7 @@ FINAL = {
     },
     "transfer": {
         "model": "results/finetune/transfer.keras",
-        "train_only": "results/finetune/transfer_train_only.keras",
+        "train_only": f"results/finetune/transfer_train_only_{FINETUNE_SEEDS[0]}.keras",
         "predictions": "tables/finetune/val_predictions.csv",
         "summary": "tables/finetune/model.csv",
     },

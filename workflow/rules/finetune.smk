@@ -1,12 +1,10 @@
-FINETUNE_SETTINGS = [
-    "seed",
-    "compute",
-    "augmentation",
-    "finetune.unfreeze_from",
-    "finetune.learning_rate",
-    "finetune.drop",
-]
-FINETUNE_HEAD = train_only_models("transfer")[0]
+FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune.unfreeze_from", "finetune.warm_up", "finetune.drop"]
+FINETUNE_SEEDS = config["training"]["selection_seeds"][: config["finetune"]["train_only_runs"]]
+
+
+def finetune_runs(part):
+    """A file of each fine-tuned train-only model."""
+    return expand("results/finetune/train_only_{seed}_{part}.csv", seed=FINETUNE_SEEDS, part=part)
 
 
 localrules:
@@ -39,7 +37,13 @@ rule finetune:
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=keys(*FINETUNE_SETTINGS, "finetune.attempts", "finetune.divide_by"),
+        settings=keys(
+            *FINETUNE_SETTINGS,
+            "finetune.epochs",
+            "finetune.learning_rate",
+            "finetune.attempts",
+            "finetune.divide_by",
+        ),
         backups="results/backups/finetune/final",
         code=code_of("pipeline.finetune.runs"),
     shell:
@@ -47,72 +51,49 @@ rule finetune:
         "--log {log}"
 
 
-rule finetune_ahead:
-    """What `finetune_train_only` trains if the first attempt is kept, side by side with that attempt."""
-    input:
-        model=tracked(FINETUNE_HEAD),
-        train=with_index("results/data/train.npy", "train"),
-        val=with_index("results/data/val.npy", "val"),
-        best="tables/tune/transfer_best.csv",
-        summary="tables/train/transfer_model.csv",
-    output:
-        finished="results/finetune/ahead.npz",
-    log:
-        "results/logs/finetune_ahead.log",
-    benchmark:
-        "results/benchmarks/finetune_ahead.tsv"
-    priority: 3
-    threads: config["compute"]["threads"]
-    params:
-        files=files,
-        # The seeds, which are not read here, too: a backup is taken up where all settings are the same.
-        settings=keys(*FINETUNE_SETTINGS, "training.selection_seeds"),
-        backup="results/backups/finetune/ahead.npz",
-        code=code_of("pipeline.finetune.runs"),
-    shell:
-        "python -m pipeline.finetune.runs ahead {params.files} --settings {params.settings:q} --backup {params.backup} "
-        "--log {log}"
-
-
 rule finetune_train_only:
-    """The schedule of `finetune` on train alone, from a train-only model, scored on val."""
+    """The schedule of `finetune` on train alone, from the train-only head of a seed, scored on val."""
     input:
-        model=tracked(FINETUNE_HEAD),
+        model=lambda wildcards: tracked(f"results/train/transfer_train_only_{wildcards.seed}.keras"),
         train=with_index("results/data/train.npy", "train"),
         val=with_index("results/data/val.npy", "val"),
         best="tables/tune/transfer_best.csv",
         attempts="tables/finetune/attempts.csv",
-        # All that it depends on is an input or parameter here as well, or comes with the attempts.
-        finished=ancient("results/finetune/ahead.npz"),
     output:
-        model=digested("results/finetune/transfer_train_only.keras"),
-        history=published("tables/finetune/train_only_history.csv"),
-        predictions=published("tables/finetune/val_predictions.csv"),
-        cost="results/finetune/train_only_cost.csv",
+        model=digested("results/finetune/transfer_train_only_{seed}.keras"),
+        history="results/finetune/train_only_{seed}_history.csv",
+        predictions="results/finetune/train_only_{seed}_predictions.csv",
+        cost="results/finetune/train_only_{seed}_cost.csv",
     log:
-        "results/logs/finetune_train_only.log",
+        "results/logs/finetune_train_only_{seed}.log",
     benchmark:
-        "results/benchmarks/finetune_train_only.tsv"
+        "results/benchmarks/finetune_train_only_{seed}.tsv"
+    wildcard_constraints:
+        seed=r"\d+",
     priority: 3
     threads: config["compute"]["threads"]
     params:
         files=files,
-        settings=keys(*FINETUNE_SETTINGS, "training.selection_seeds"),
-        backup="results/backups/finetune/train_only.npz",
+        settings=keys(*FINETUNE_SETTINGS),
+        backup="results/backups/finetune/train_only_{seed}.npz",
         code=code_of("pipeline.finetune.runs"),
     shell:
-        "python -m pipeline.finetune.runs train_only {params.files} --settings {params.settings:q} --backup {params.backup} "
-        "--log {log}"
+        "python -m pipeline.finetune.runs train_only --seed {wildcards.seed} {params.files} "
+        "--settings {params.settings:q} --backup {params.backup} --log {log}"
 
 
 rule finetune_gain:
-    """Val AUC of a train-only head before and after fine-tuning, paired by image."""
+    """Val AUC of the train-only heads before and after fine-tuning, paired by seed and image."""
     input:
         head="tables/train/transfer_val_predictions.csv",
-        finetuned="tables/finetune/val_predictions.csv",
+        finetuned=finetune_runs("predictions"),
+        histories=finetune_runs("history"),
         attempts="tables/finetune/attempts.csv",
+        val_index="tables/data/index_val.csv",
     output:
         table=published("tables/finetune/gain.csv"),
+        history=published("tables/finetune/train_only_history.csv"),
+        predictions=published("tables/finetune/val_predictions.csv"),
     log:
         "results/logs/finetune_gain.log",
     benchmark:
@@ -135,7 +116,8 @@ rule finetune_compare:
             *expand("tables/tune/{model}_cost.csv", model=MODELS),
             *expand("results/tune/{model}_candidate{candidate}_cost.csv", model=MODELS, candidate=TUNE_CANDIDATES),
             *expand("results/train/{model}_cost.csv", model=MODELS),
-            *expand("results/finetune/{run}_cost.csv", run=["final", "train_only"]),
+            "results/finetune/final_cost.csv",
+            *finetune_runs("cost"),
         ],
     output:
         table=published("tables/finetune/compare.csv"),
@@ -162,10 +144,10 @@ rule finetune_findings:
         attempts="tables/finetune/attempts.csv",
         history="tables/finetune/history.csv",
         gain="tables/finetune/gain.csv",
-        train_only_history="tables/finetune/train_only_history.csv",
         compare="tables/finetune/compare.csv",
         compare_epochs="tables/finetune/compare_epochs.csv",
         compare_cost="tables/finetune/compare_cost.csv",
+        train_transfer_model="tables/train/transfer_model.csv",
     output:
         findings=published("tables/finetune/findings.csv"),
         cost_findings=published("tables/finetune/cost_findings.csv"),
@@ -181,11 +163,13 @@ rule finetune_findings:
 
 
 rule finetune_figures:
-    """The scores before fine-tuning and at the end of each epoch."""
+    """The outcome of each attempt by its learning rate; the scores before fine-tuning and at the end of each epoch."""
     input:
-        attempts="tables/finetune/history.csv",
+        attempts="tables/finetune/attempts.csv",
+        history="tables/finetune/history.csv",
         train_only="tables/finetune/train_only_history.csv",
     output:
+        ladder=published("figures/finetune/ladder.pdf"),
         figure=published("figures/finetune/finetune.pdf"),
     log:
         "results/logs/finetune_figures.log",
