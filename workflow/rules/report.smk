@@ -29,6 +29,7 @@ WILDCARD_VALUES = {
     "size": {config["ablate"]["image_size"], *config["ablate"]["variants"]["resolution"]},
     "round": range(config["tune"]["max_rounds"] + 1),
     "candidate": TUNE_CANDIDATES,
+    "seed": FINETUNE_SEEDS,
 }
 TRIALS = [job for model in MODELS for job in tune_jobs(model, config["tune"]["max_rounds"])]
 PUBLISHED = outputs.published(workflow.rules, WILDCARD_VALUES)
