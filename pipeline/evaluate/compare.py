@@ -1,7 +1,8 @@
 """evaluate: val against test, and the two models on the same test images.
 
 Reads   the test predictions and the thresholds; val predictions of train-only models.
-Returns the tables of both comparisons: val_test (one row per model and metric), compare (one row per metric).
+Returns the tables of both comparisons: val_test (one row per model and metric), compare (one row per metric); and of
+        the uncertainty of the AUCs, by the sampling of images and by training.
 """
 
 import functools
@@ -26,7 +27,33 @@ def compare(predictions: pd.DataFrame, thresholds: pd.DataFrame, val_predictions
         for model, val in zip(MODELS, val_predictions, strict=True)
         for row in val_test_rows(val, of_model[model], limits[model])
     ]
-    return {"val_test": pd.DataFrame(rows), "compare": pd.DataFrame(compare_rows(*of_model.values()))}
+    return {
+        "val_test": pd.DataFrame(rows),
+        "compare": pd.DataFrame(compare_rows(*of_model.values())),
+        "uncertainty": pd.DataFrame(uncertainty_rows(of_model, val_predictions)),
+    }
+
+
+def uncertainty_rows(of_model, val_predictions):
+    """The test AUC of each model and their difference, each with two intervals.
+
+    Each row: estimate (a model, or difference: transfer less baseline), value, ci_low and ci_high (over images), runs
+    (train-only ones, whose val AUCs give the spread over seeds), run_sd (pooled over them), total_low and total_high
+    (over images and runs, `comparisons.over_runs`). An AUC is kept within 0 and 1.
+    """
+    aucs = [[metrics.auc(*labels_and_logits(run)) for _, run in val.groupby("seed")] for val in val_predictions]
+    single = [
+        (model, (metrics.auc(*labels_and_logits(test)), intervals.auc_interval(*labels_and_logits(test))), [runs])
+        for (model, test), runs in zip(of_model.items(), aucs, strict=True)
+    ]
+    both = auc_row(*of_model.values())
+    pair = ("difference", (both["difference"], (both["ci_low"], both["ci_high"])), aucs)
+    for estimate, (value, (low, high)), runs in [*single, pair]:
+        (total_low, total_high), deviation = comparisons.over_runs(value, (low, high), runs)
+        least = -1.0 if estimate == "difference" else 0.0
+        row = {"estimate": estimate, "value": value, "ci_low": low, "ci_high": high}
+        row |= {"runs": sum(map(len, runs)), "run_sd": deviation}
+        yield row | {"total_low": np.maximum(least, total_low), "total_high": np.minimum(1.0, total_high)}
 
 
 def val_test_rows(val, test, threshold):

@@ -5,6 +5,8 @@ Reads   tables of the stage evaluate; the cues and sizes of explore, the paramet
 Returns the table of findings (pipeline.findings).
 """
 
+import math
+
 import pandas as pd
 
 from pipeline import findings as decide
@@ -40,8 +42,10 @@ SEPARATION = Finding(
 RANKING = Finding(
     "ranking",
     ("transfer", "baseline", "undetected"),
-    "the 95 % interval of the paired difference in test AUC excludes 0",
+    "the 95 % interval of the paired difference in test AUC, over images and, where there are several, training runs, "
+    "excludes 0",
 )
+RUNS = Finding("runs", ("one", "several"), "some model has several train-only runs, which show the spread over seeds")
 PAIRED = Finding(
     "paired",
     ("transfer", "baseline", "undetected", "disputed"),
@@ -137,6 +141,7 @@ PREFERRED_MISSES = Finding(
 def findings(
     test_metrics: pd.DataFrame,
     compare: pd.DataFrame,
+    uncertainty: pd.DataFrame,
     val_test: pd.DataFrame,
     calibration: pd.DataFrame,
     thresholds: pd.DataFrame,
@@ -163,13 +168,20 @@ def findings(
     ]
     pairs = paired_tests(compare)
     decided = [*protocol, *metrics, *calibrations(calibration), *pairs, *val_against_test(val_test)]
-    rankings = [ranking(compare)]
+    rankings = [ranking(uncertainty)]
     if external_metrics is not None:
         decided += [external_copies(data_external_summary), *external_changes(external_metrics)]
         rankings.append(external_ranking(external_compare))
     fewer = size(finetune_compare)
     preferred = preference(separation(test_metrics, limits=[CHANCE]), rankings, fewer)
-    decided += [separation(test_metrics), *rankings, fewer, preferred, preferred_misses(preferred, pairs)]
+    decided += [
+        separation(test_metrics),
+        *rankings,
+        runs(uncertainty),
+        fewer,
+        preferred,
+        preferred_misses(preferred, pairs),
+    ]
     return {"findings": decide.table(decided)}
 
 
@@ -237,9 +249,15 @@ def auc_on_test(metrics, model):
     return decide.row(metrics, model=model, metric="auc")
 
 
-def ranking(compare):
-    row = decide.row(compare, metric="auc")
-    return RANKING.of_interval(row, above="transfer", below="baseline", neither="undetected")
+def ranking(uncertainty):
+    row = decide.row(uncertainty, estimate="difference")
+    ends = ("ci_low", "ci_high") if math.isnan(row["run_sd"]) else ("total_low", "total_high")
+    return RANKING.of_interval(row, ends, above="transfer", below="baseline", neither="undetected")
+
+
+def runs(uncertainty):
+    row = decide.row(uncertainty, estimate="difference")
+    return RUNS.is_("one" if math.isnan(row["run_sd"]) else "several", cells=[(row, "run_sd")])
 
 
 def paired_tests(compare):

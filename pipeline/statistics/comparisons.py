@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 
 from pipeline.statistics import intervals, metrics
 from pipeline.statistics.intervals import LEVEL
@@ -80,6 +80,30 @@ def independent(first, second):
     """
     (a, (a_low, a_high)), (b, _) = first, second
     return b - a, intervals.mover(lambda a, b: b - a, (a, (a_high, a_low)), second)
+
+
+def over_runs(value, interval, aucs):
+    """An interval over the sampling of images, widened by what training with another seed changes.
+
+    The variance of runs is pooled over the models; each model of the estimate is one run. Both parts are added as
+    independent ones, square-and-add (MOVER, Zou & Donner 2008), the second with a quantile of Student's t, since it is
+    estimated from few runs.
+
+    Args:
+        value: of a model or a difference of two models.
+        interval: (low, high), over images.
+        aucs: of each model of the estimate, the AUCs of several runs of its configuration on other images.
+
+    Returns:
+        (low, high), and the standard deviation of a run; NaN where no model has several runs.
+    """
+    freedom = sum(len(runs) - 1 for runs in aucs)
+    if not freedom:
+        return (np.nan, np.nan), np.nan
+    deviation = np.sqrt(sum(np.var(runs) * len(runs) for runs in aucs) / freedom)
+    half = t.ppf((1 + LEVEL) / 2, freedom) * deviation * np.sqrt(len(aucs))
+    low, high = (value + side * np.hypot(value - end, half) for side, end in zip((-1, 1), interval, strict=True))
+    return (float(low), float(high)), float(deviation)
 
 
 def inverted(interval):

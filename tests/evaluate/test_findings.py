@@ -121,10 +121,21 @@ def test_separation_is_that_of_the_better_model(low, expected, limit):
     "interval, expected",
     [((0.001, 0.02), "transfer"), ((0, 0.02), "undetected"), ((-0.02, 0), "undetected"), ((-0.02, -0.001), "baseline")],
 )
-@pytest.mark.parametrize("decide", [stage.ranking, stage.external_ranking])
-def test_rankings(decide, interval, expected):
-    row = {"metric": "auc", "ci_low": interval[0], "ci_high": interval[1]}
-    assert decide(table("evaluate/compare", [row]))["value"] == expected
+def test_rankings(interval, expected):
+    """By the interval over images and runs, if there are several of these; else by that over images."""
+    ends = {"ci_low": interval[0], "ci_high": interval[1]}
+    assert stage.external_ranking(table("evaluate/compare", [ends | {"metric": "auc"}]))["value"] == expected
+    wide = {"estimate": "difference", "ci_low": 0.1, "ci_high": 0.2, "run_sd": 0.01}
+    wide |= {"total_low": interval[0], "total_high": interval[1]}
+    assert stage.ranking(table("evaluate/uncertainty", [wide]))["value"] == expected
+    alone = {"estimate": "difference", "run_sd": float("nan"), "total_low": float("nan"), "total_high": float("nan")}
+    assert stage.ranking(table("evaluate/uncertainty", [ends | alone]))["value"] == expected
+
+
+@pytest.mark.parametrize(("deviation", "value"), [(0.01, "several"), (float("nan"), "one")])
+def test_whether_there_are_several_runs(deviation, value):
+    rows = table("evaluate/uncertainty", [{"estimate": "difference", "run_sd": deviation}])
+    assert stage.runs(rows)["value"] == value
 
 
 @pytest.mark.parametrize(

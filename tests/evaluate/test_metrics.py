@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 from sklearn import metrics as reference
 
 from pipeline.evaluate.calibration import measure_calibration
@@ -364,6 +364,36 @@ def test_both_comparisons_are_of_each_models_own_predictions(evaluated):
     rows = tables["val_test"][tables["val_test"]["model"] == "transfer"].drop(columns="model")
     pd.testing.assert_frame_equal(rows.reset_index(drop=True), expected)
     pd.testing.assert_frame_equal(tables["compare"], pd.DataFrame(compare_rows(*of_model.values())))
+
+
+def test_the_uncertainty_is_that_of_images_and_of_runs(evaluated):
+    """Of two runs of each model on val, and of one, which shows no spread."""
+    random = np.random.default_rng(0)
+    logits = {(model, seed): random.normal(np.repeat([0.0, 2.0], 20)) for model in MODELS for seed in (1, 2)}
+    labels = np.repeat(["normal", "covid"], 20)
+    runs = [
+        pd.concat([pd.DataFrame({"seed": seed, "label": labels, "logit": logits[model, seed]}) for seed in (1, 2)])
+        for model in MODELS
+    ]
+    tables = compare(evaluated.predictions, evaluated.thresholds, runs)
+    rows = tables["uncertainty"].set_index("estimate")
+    assert rows.index.tolist() == ["baseline", "transfer", "difference"] and rows["runs"].tolist() == [2, 2, 4]
+    auc = tables["compare"].set_index("metric").loc["auc"]
+    assert (
+        rows.loc["difference", ["value", "ci_low", "ci_high"]].tolist()
+        == auc[["difference", "ci_low", "ci_high"]].tolist()
+    )
+    assert (rows["total_low"] <= rows["ci_low"]).all() and (rows["total_high"] >= rows["ci_high"]).all()
+    one = compare(evaluated.predictions, evaluated.thresholds, [run[run["seed"] == 1] for run in runs])["uncertainty"]
+    assert one[["run_sd", "total_low", "total_high"]].isna().all(axis=None)
+
+
+def test_the_spread_of_runs_is_added_as_an_independent_part():
+    (low, high), deviation = comparisons.over_runs(0.02, (0.01, 0.04), [[0.95, 0.97], [0.98, 0.99, 0.97]])
+    pooled = (2 * 0.01**2 + 2 * 0.01**2) / 3  # sums of squares 0.0002 and 0.0002, one and two degrees of freedom
+    assert deviation == pytest.approx(pooled**0.5)
+    half = t.ppf(0.975, 3) * (2 * pooled) ** 0.5
+    assert (low, high) == pytest.approx((0.02 - (0.01**2 + half**2) ** 0.5, 0.02 + (0.02**2 + half**2) ** 0.5))
 
 
 def test_the_same_predictions_give_the_same_tables(tmp_path):

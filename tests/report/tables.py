@@ -232,6 +232,11 @@ def made_up():
              "baseline_alone": "" if metric == "auc" else 4, "transfer_alone": "" if metric == "auc" else 19}
             for metric, n in {"auc": 576, "accuracy": 576, "sensitivity": 144, "specificity": 432}.items()
         ],
+        "evaluate/uncertainty": [
+            {"estimate": estimate, "value": value, "ci_low": value - 0.01, "ci_high": value + 0.01, "runs": runs,
+             "run_sd": 0.002, "total_low": value - 0.014, "total_high": value + 0.014}
+            for estimate, value, runs in (("baseline", 0.96, 3), ("transfer", 0.98, 2), ("difference", 0.02, 5))
+        ],
         "data/external_summary": [{"images": 300, "normal": 200, "covid": 100, "dropped": 3, "threshold": 0.98}],
         "evaluate/external_metrics": [
             {"model": model, "metric": metric, "value": 0.8, "ci_low": 0.75, "ci_high": 0.85, "difference": -0.15,

@@ -116,6 +116,7 @@ rule evaluate_compare:
     output:
         val_test=published("tables/evaluate/val_test.csv"),
         compare=published("tables/evaluate/compare.csv"),
+        uncertainty=published("tables/evaluate/uncertainty.csv"),
     log:
         "results/logs/evaluate_compare.log",
     benchmark:
@@ -132,6 +133,7 @@ rule evaluate_findings:
     input:
         test_metrics="tables/evaluate/test_metrics.csv",
         compare="tables/evaluate/compare.csv",
+        uncertainty="tables/evaluate/uncertainty.csv",
         val_test="tables/evaluate/val_test.csv",
         calibration="tables/evaluate/calibration.csv",
         thresholds="tables/evaluate/thresholds.csv",
