@@ -128,13 +128,15 @@ def fine_tune(network, examples, settings, hyperparameters, *, seed, val=None, *
 
     Returns:
         dict: epochs run; on that part of `examples`, before and after, `metrics.refitted_loss`, by which the attempt is
-        judged, cross-entropy and AUC; limit, above which an attempt is dropped; decision (kept; dropped: stopped at a
-        sudden rise; no gain: not lower than before); and the history, from epoch 0, before the first one, on.
+        judged, cross-entropy and AUC; limit, above which an attempt is dropped: `finetune.drop` of the way from the
+        loss before to that of a constant prediction; decision (kept; dropped: stopped at a sudden rise; no gain: not
+        lower than before); and the history, from epoch 0, before the first one, on.
     """
     unfreeze(network, settings["finetune"]["unfreeze_from"])
     settings = settings | {"compute": settings["compute"] | {"mixed_precision": False}}
     before = initial_scores(network, examples, settings, val)
-    limit = before[JUDGED] + settings["finetune"]["drop"]
+    constant = metrics.refitted_loss(examples.labels, np.zeros(len(examples)))
+    limit = before[JUDGED] + settings["finetune"]["drop"] * max(0.0, constant - before[JUDGED])
     history = fitting.fit(
         network,
         hyperparameters,
@@ -155,13 +157,13 @@ def fine_tune(network, examples, settings, hyperparameters, *, seed, val=None, *
     outcome = {"epochs": len(history)}
     for name in ("refitted_loss", "loss", "auc"):
         outcome |= {f"{name}_before": before[f"train_{name}"], f"{name}_after": after[f"train_{name}"]}
-    outcome |= {"limit": limit, "decision": judge(before[JUDGED], after[JUDGED], settings["finetune"]["drop"])}
+    outcome |= {"limit": limit, "decision": judge(before[JUDGED], after[JUDGED], limit)}
     return outcome, pd.concat([pd.DataFrame([before]), history], ignore_index=True)
 
 
-def judge(before, after, drop):
-    """What becomes of an attempt, by its loss: kept, dropped (risen by more than `drop`, or not finite), or no gain."""
-    if not after <= before + drop:
+def judge(before, after, limit):
+    """What becomes of an attempt, by its loss: kept, dropped (above the limit, or not finite), or no gain."""
+    if not after <= limit:
         return "dropped"
     return "kept" if after < before else "no gain"
 

@@ -152,7 +152,10 @@ def test_an_absurd_learning_rate_is_dropped_and_divided(data, network, dropped):
     assert rows["loss_before"].to_numpy() == pytest.approx(loss, rel=1e-4)
     assert rows["auc_before"].to_numpy() == pytest.approx(auc)
     assert not (rows["refitted_loss_after"] <= rows["limit"]).any()
-    assert rows["limit"].to_numpy() == pytest.approx(rows["refitted_loss_before"] + 0.1)
+    share = np.mean([*data["train"].labels, *data["val"].labels])
+    constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    before = rows["refitted_loss_before"]
+    assert rows["limit"].to_numpy() == pytest.approx(before + 0.1 * np.maximum(0, constant - before))
     # Stopped at the drop, after the first epoch.
     assert rows["epochs"].tolist() == [1, 1] and dropped.history["attempt"].tolist() == [1, 1, 2, 2]
     before = dropped.history[dropped.history["epoch"] == 0]
@@ -196,7 +199,8 @@ def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shi
     sharper = np.where(labels == 1, 0.5, -0.5)
     after = order * (before + sharper) + shift
     scores = [finetune.score(labels, logits) for logits in (before, after)]
-    assert finetune.judge(*(score["refitted_loss"] for score in scores), drop=0.1) == expected
+    before, after = (score["refitted_loss"] for score in scores)
+    assert finetune.judge(before, after, limit=before + 0.1) == expected
     if expected == "kept":
         assert scores[1]["loss"] > scores[0]["loss"] + 0.1
 
@@ -260,7 +264,7 @@ def test_the_train_only_model_follows_the_schedule_to_its_end(model, data):
     schedule = pd.DataFrame({"learning_rate": [10.0], "planned_epochs": [2], "decision": ["kept"]})
     rows = train_only(model, data, schedule).history
     assert rows["epoch"].tolist() == [0, 1, 2]
-    assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0] + settings()["finetune"]["drop"]
+    assert rows["train_refitted_loss"][1] > rows["train_refitted_loss"][0]
 
 
 def test_runs_with_other_seeds_differ(model, data):
