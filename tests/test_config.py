@@ -324,7 +324,7 @@ def test_more_candidates_than_trials():
 def test_trials_longer_than_what_they_choose_for():
     assert problems("{training: {max_epochs: 9}, tune: {rungs: [3, 9]}}") == []
     message = problem("training: {max_epochs: 9}")
-    assert message == "tune.rungs: found [5, 10, 20]; expected rising numbers up to 9, training.max_epochs"
+    assert message == "tune.rungs: found [10, 20, 40]; expected rising numbers up to 9, training.max_epochs"
     assert problem("tune: {rungs: [10, 5]}").startswith("tune.rungs: found [10, 5]; expected rising numbers")
 
 

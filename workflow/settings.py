@@ -66,6 +66,7 @@ def check(config, schema_file):
         *_layer_lines(config),
         *_space_lines(config, schema),
         *_run_lines(config),
+        *_rate_lines(config),
     ]
 
 
@@ -266,6 +267,12 @@ def _run_lines(config):
     runs, seeds = config["finetune"]["train_only_runs"], config["training"]["selection_seeds"]
     if runs > len(seeds):
         yield f"finetune.train_only_runs: found {runs}; expected at most {len(seeds)}, as training.selection_seeds has"
+
+
+def _rate_lines(config):
+    for optimizer, rates in config["ablate"]["learning_rates"].items():
+        if rates != sorted(rates):
+            yield f"ablate.learning_rates.{optimizer}: found {rates}; expected values in rising order"
 
 
 def _space_lines(config, schema):

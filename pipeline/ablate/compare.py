@@ -9,13 +9,17 @@ Returns tables with one row per variant; per model and share, and per model; of 
 import numpy as np
 import pandas as pd
 
+from pipeline.ablate.runs import at_best_rates
 from pipeline.command import run
 from pipeline.statistics import studies
 
 
 def compare_variants(runs: pd.DataFrame, logits: np.ndarray, val_index: pd.DataFrame, settings: dict):
-    """Each variant of a study against the study's reference."""
-    return {"table": studies.summary(runs, logits, *labels_and_groups(val_index), settings["seed"])}
+    """Each variant of a study against the study's reference, each at the best of its learning rates."""
+    compared = at_best_rates(runs)
+    logits = logits[compared.index]
+    compared = compared.reset_index(drop=True)
+    return {"table": studies.summary(compared, logits, *labels_and_groups(val_index), settings["seed"])}
 
 
 def compare_shares(runs: pd.DataFrame, logits: np.ndarray, val_index: pd.DataFrame, settings: dict):

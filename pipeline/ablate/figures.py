@@ -2,12 +2,14 @@
 
 import pandas as pd
 
+from pipeline.ablate.runs import at_best_rates
 from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, figure
 
 
 def draw(runs: pd.DataFrame, table: pd.DataFrame):
-    """Draw val AUC of every run, and the mean, a row a variant."""
+    """Draw val AUC of every run that is compared, and the mean, a row a variant."""
+    runs = at_best_rates(runs)
     drawing, axis = figure(COLUMN, 0.55 + 0.22 * len(table))
     for place, variant in enumerate(table["variant"]):
         values = runs.loc[runs["variant"] == variant, "val_auc"]

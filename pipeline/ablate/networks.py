@@ -58,9 +58,12 @@ def train_variants(study, train, val, settings):
                 seed=seed,
                 epochs=budget["epochs"],
                 name=f"{study}: {variant}, seed {seed}",
+                may_diverge=study == "optimizer",  # at the largest of its rates
             )
             log.info("%s: %s, seed %d: val AUC %.4f", study, variant, seed, scores["val_auc"])
             row = {"variant": variant, "reference": reference, "image_size": size, "seed": seed, **scores}
+            if study == "optimizer":
+                row["learning_rate"] = changed["hyperparameters"]["learning_rate"]
             # Bytes of one float32 image.
             row |= {"bytes": 4 * size**2, "images": len(examples), "epochs": budget["epochs"]}
             yield row, logits, {"variant": variant, "seed": seed, "seconds_per_epoch": seconds / budget["epochs"]}
@@ -81,20 +84,23 @@ def variants(study, settings):
         sizes = sorted(values)
         return [(f"{size} pixels", size == sizes[-1], place, {}) for place, size in enumerate(sizes)]
     return [
-        (value.replace("_", " "), value == REFERENCES[study], 0, overrides(study, value, settings)) for value in values
+        (value.replace("_", " "), value == REFERENCES[study], 0, changed)
+        for value in values
+        for changed in overrides(study, value, settings)
     ]
 
 
 def overrides(study, value, settings):
-    """The settings in which a variant differs from the study's other ones."""
+    """The settings in which a variant differs from the study's other ones, a dict for each way to train it."""
     if study == "augmentation":
         bounds = settings["augmentation"]
         kinds = {kind.replace(" ", "_"): names for kind, names in KINDS.items()} | {"none": (), "all": tuple(NONE)}
-        return {"augmentation": NONE | {name: bounds[name] for name in kinds[value]}}
+        return [{"augmentation": NONE | {name: bounds[name] for name in kinds[value]}}]
     if study == "optimizer":
-        # Each at a learning rate of its own: what one optimizer takes makes another stand still or diverge.
-        return {"hyperparameters": {"optimizer": value, "learning_rate": settings["ablate"]["learning_rates"][value]}}
-    return {"hyperparameters": {study: value}}
+        # Each at learning rates of its own: what one optimizer takes makes another stand still or diverge.
+        rates = settings["ablate"]["learning_rates"][value]
+        return [{"hyperparameters": {"optimizer": value, "learning_rate": rate}} for rate in rates]
+    return [{"hyperparameters": {study: value}}]
 
 
 if __name__ == "__main__":

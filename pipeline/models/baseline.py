@@ -54,7 +54,8 @@ def small(settings):
         settings: baseline.hyperparameters; ablate with filters and learning_rates.
     """
     budget = settings["ablate"]
-    changed = {"filters": budget["filters"], "learning_rate": budget["learning_rates"]["adam"], "optimizer": "adam"}
+    rates = budget["learning_rates"]["adam"]
+    changed = {"filters": budget["filters"], "learning_rate": rates[len(rates) // 2], "optimizer": "adam"}
     return settings["baseline"]["hyperparameters"] | changed
 
 

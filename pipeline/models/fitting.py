@@ -139,13 +139,14 @@ def fit(
     return pd.DataFrame(scores.rows)
 
 
-def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, name):
+def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, name, may_diverge=False):
     """A short run of a study: its learning rate falls to 0, and nothing is scored before its end.
 
     More than six parameters: those of `run`, and the run's name.
 
     Args:
         name: of the run, for messages: "optimizer: sgd, seed 1".
+        may_diverge: whether the scores of a run that diverged are NaN in place of an error.
 
     Returns:
         logits of val, float64 (images,); dict of train_auc, val_auc, val_loss and parameters; seconds of the training.
@@ -159,6 +160,9 @@ def study_run(module, hyperparameters, train, val, settings, *, seed, epochs, na
     found = scores(network, train, val, module, settings)
     row = {name: found[name] for name in ("train_auc", "val_auc", "val_loss")} | {"parameters": network.count_params()}
     if not np.isfinite(row["val_loss"]):
+        if may_diverge:
+            row |= dict.fromkeys(("train_auc", "val_auc", "val_loss"), np.nan)
+            return logits(network, module.unaugmented(val.values)), row, seconds
         raise InputError(
             f"{name}: the run diverged at a learning rate of {hyperparameters['learning_rate']:g}; expected a smaller "
             "one (baseline: ablate.learning_rates, head: transfer.hyperparameters.learning_rate)"

@@ -1,10 +1,13 @@
 """ablate: each variant changes one thing."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from pipeline.ablate.networks import variants
+from pipeline.ablate.runs import at_best_rates
+from pipeline.command import InputError
 from pipeline.images.examples import Examples
 from pipeline.images.normalise import STRATEGIES
 
@@ -24,6 +27,12 @@ with open("config/config.yaml") as file:
 def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names, changed):
     """An optimizer brings its learning rate; each size of images its cache."""
     given = variants(study, SETTINGS)
+    if study == "optimizer":  # each with three learning rates, from low to high
+        rates = {name: [] for name in names}
+        for name, _, _, overrides in given:
+            rates[name].append(overrides["hyperparameters"]["learning_rate"])
+        assert rates == SETTINGS["ablate"]["learning_rates"]
+        given = given[::3]
     assert [name for name, *_ in given] == names
     assert [name for name, is_reference, _, _ in given if is_reference] == [reference]
     assert [place for _, _, place, _ in given] == ([0, 1, 2] if study == "resolution" else [0] * len(names))
@@ -32,9 +41,6 @@ def test_a_study_has_one_reference_and_varies_one_thing(study, reference, names,
     assert not any(set(overrides) - {"hyperparameters"} for _, _, _, overrides in given)
     if study != "resolution":
         assert [hyperparameters[study].replace("_", " ") for hyperparameters in chosen] == names
-    if study == "optimizer":
-        rates = {each["optimizer"]: each["learning_rate"] for each in chosen}
-        assert rates == SETTINGS["ablate"]["learning_rates"]
 
 
 def test_each_type_of_augmentation_is_tried_alone_and_all_together():
@@ -57,3 +63,14 @@ def test_stratified_subsets_keep_the_ratio_of_the_classes():
     assert (np.diff(subset.values) > 0).all()
     assert (labels[subset.values] == subset.labels).all()
     assert len(examples.stratified(1000, seed=1)) == 400
+
+
+def test_variants_are_compared_at_their_best_learning_rates():
+    rows = [("adam", 0.001, 0.9), ("adam", 0.001, 0.92), ("adam", 0.01, 0.95), ("adam", 0.01, np.nan),
+            ("sgd", 0.1, 0.8), ("sgd", 0.1, 0.8), ("sgd", 0.01, 0.7), ("sgd", 0.01, 0.89)]  # fmt: skip
+    runs = pd.DataFrame(rows, columns=["variant", "learning_rate", "val_auc"])
+    assert at_best_rates(runs).index.tolist() == [0, 1, 4, 5], "0.01 of adam diverged once; 0.1 of sgd is better"
+    plain = runs.drop(columns="learning_rate")
+    assert at_best_rates(plain) is plain
+    with pytest.raises(InputError, match=r"sgd diverged at each learning rate, 0.1, 0.01; .*ablate.learning_rates.sgd"):
+        at_best_rates(runs.assign(val_auc=runs["val_auc"].where(runs["variant"] == "adam")))

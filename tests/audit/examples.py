@@ -12,7 +12,7 @@ with open("config/config.yaml") as file:
 SETTINGS = DEFAULTS | {
     "compute": {"threads": 2, "mixed_precision": False},
     "ablate": DEFAULTS["ablate"]
-    | {"seeds": [1, 2], "epochs": 8, "images": 120, "filters": 8, "learning_rates": {"adam": 0.01}},
+    | {"seeds": [1, 2], "epochs": 8, "images": 120, "filters": 8, "learning_rates": {"adam": [0.01]}},
 }
 SIZE = 32
 COUNTS = {"train": 120, "val": 60}

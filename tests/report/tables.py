@@ -78,6 +78,7 @@ def made_up():
                 {"variant": variant, "reference": place == 0, "seeds": 3, "val_auc": 0.95, "difference": 0.01 * place,
                  "ci_low": 0.01 * place - 0.02, "ci_high": 0.01 * place + 0.02, "train_auc": 0.99, "bytes": 65536,
                  "images": 1344, "epochs": 7}
+                | ({"learning_rate": 0.003 * 10**place} if study == "optimizer" else {})
                 for place, variant in enumerate(variants)
             ]
             for study, variants in {
@@ -108,6 +109,7 @@ def made_up():
                 ],
             }.items()
         },
+        "ablate/optimizer_runs": [{"variant": "adam", "learning_rate": 0.003, "seed": 1, "val_auc": 0.95}],
         "ablate/resolution_cost": [
             {"variant": variant, "seed": seed, "seconds_per_epoch": seconds + seed}
             for variant, seconds in {"224 pixels": 12.3, "64 pixels": 1.23}.items()

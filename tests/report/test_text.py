@@ -110,7 +110,7 @@ def is_text(node):
             "images",
             r"with sides of 224 pixels and 64 pixels an image takes \num{65536} and \num{65536} bytes in single "
             r"precision, and an epoch of these runs takes at least \num{13} and \num{2.2} seconds",
-            r"adam \num{0.003}, sgd \num{0.03}, rmsprop \num{0.001})",
+            r"(adam \num{0.003}, sgd \num{0.03}, rmsprop \num{0.3}; all runs: ",
             r"is \num{0.020} (\num{0.010} to \num{0.030})",
             r"is above its start after epoch \num{1}, most at epoch \num{1} (\num{0.140})",
             r"has a slope of \num{0.80} (\num{0.70} to \num{0.90}), so probabilities are too extreme, an intercept of "
