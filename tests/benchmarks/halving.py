@@ -23,29 +23,25 @@ from pipeline.models import fitting, runtime
 from pipeline.tune import search
 from tests.benchmarks import common
 
-EPOCHS = {"baseline": 40, "transfer": 100}
+EPOCHS = {"baseline": 60, "transfer": 100}
 ROUND, DRAWS, PATIENCE = 8, 2000, 5
 LENGTHS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40)
-HALVINGS = ((3, 6, 12), (4, 8, 16), (5, 10, 20), (4, 12), (6, 18), (8, 24), (4, 8, 16, 32), (6, 12, 24))
+HALVINGS = ((3, 6, 12), (5, 10, 20), (8, 16, 32), (10, 20, 40), (12, 24, 48), (16, 40))
 
 
 def main():
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("build", type=Path, metavar="BUILD")
     command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--model", default="baseline", choices=EPOCHS)
-    command.add_argument("--configurations", type=int, default=16)
+    command.add_argument("--model", default="transfer", choices=EPOCHS)
+    command.add_argument("--configurations", type=int, default=24)
     given = command.parse_args()
     record(given.build, given.file, given.model, given.configurations)
-    histories = pd.read_csv(given.file)
-    scores = {trial: scores_of(history) for trial, history in histories.groupby("trial")}
+    histories = dict(list(pd.read_csv(given.file).groupby("trial")))
+    scores = {trial: scores_of(history) for trial, history in histories.items()}
     full = pd.Series({trial: score[-1] for trial, score in scores.items()})
-    configurations = histories.groupby("trial").first().drop(columns=["epoch", "val_loss", "val_auc"])
-    print(
-        configurations.assign(full=full, stopped=pd.Series({t: stopped(h) for t, h in histories.groupby("trial")}))
-        .round(4)
-        .to_string()
-    )
+    ends = pd.Series({trial: stopped(history) for trial, history in histories.items()})
+    print(pd.DataFrame({"val AUC at full length": full, "epochs": ends}).describe().round(4).to_string())
     print(correlations(scores, full).round(3).to_string(index=False))
     print(simulated(scores, full).round(5).to_string(index=False))
 
@@ -60,22 +56,11 @@ def record(build, file, model, count):
         for split in ("train", "val")
     )
     settings["tune"]["trials"] = count
-    proposals = search.propose(model, 1, [], settings)["proposals"]
-    start = proposals.iloc[0].to_dict() | settings[model]["hyperparameters"] | {"trial": 0, "seed": settings["seed"]}
+    trials = pd.concat([search.propose(model, number, [], None, settings)["proposals"] for number in (0, 1)])
     done = set(pd.read_csv(file)["trial"]) if file.exists() else set()
-    for trial in [start, *proposals.to_dict("records")]:
-        if trial["trial"] in done:
-            continue
-        _, history = fitting.run(
-            fitting.module_of(model),
-            trial,
-            train,
-            settings,
-            seed=int(trial["seed"]),
-            epochs=EPOCHS[model],
-            val=val,
-            train_curve=False,
-        )
+    for trial in trials[~trials["trial"].isin(done)].to_dict("records"):
+        options = {"seed": trial["seed"], "epochs": EPOCHS[model], "val": val, "train_curve": False}
+        _, history = fitting.run(fitting.module_of(model), trial, train, settings, **options)
         rows = history[["epoch", "val_loss", "val_auc"]].assign(
             trial=trial["trial"], **{name: trial[name] for name in settings["tune"]["space"][model]}
         )
@@ -101,8 +86,9 @@ def scores_of(history):
 
 
 def correlations(scores, full):
+    """A row for each length: the rank correlation of the scores then with those at full length."""
     rows = []
-    for length in (length for length in LENGTHS if length <= len(next(iter(scores.values())))):
+    for length in LENGTHS:
         short = [scores[trial][length - 1] for trial in full.index]
         rows.append({"epochs": length, "correlation": spearmanr(short, full).statistic})
     return pd.DataFrame(rows)
@@ -113,30 +99,22 @@ def simulated(scores, full):
     random, trials = np.random.default_rng(0), full.index.to_numpy()
     rounds = [random.choice(trials, min(ROUND, len(trials)), replace=False) for _ in range(DRAWS)]
     rows = []
-    longest = len(next(iter(scores.values())))
     for rungs in [(length,) for length in LENGTHS] + list(HALVINGS):
-        if rungs[-1] > longest:
-            continue
         lost, spent = zip(*(searched(scores, full, drawn, rungs) for drawn in rounds), strict=True)
-        rows.append(
-            {
-                "rungs": "-".join(map(str, rungs)),
-                "lost": np.mean(lost),
-                "lost_p90": np.percentile(lost, 90),
-                "epochs": np.mean(spent),
-            }
-        )
+        row = {"rungs": "-".join(map(str, rungs)), "lost": np.mean(lost), "lost_p90": np.percentile(lost, 90)}
+        rows.append(row | {"epochs": np.mean(spent)})
     return pd.DataFrame(rows)
 
 
 def searched(scores, full, drawn, rungs):
+    """What a round of the trials `drawn` loses at full length against the best of them, and the epochs it takes."""
     left, spent, before = list(drawn), 0, 0
-    for place, length in enumerate(rungs):
+    for length in rungs:
         spent += len(left) * (length - before)
         before = length
         left = sorted(left, key=lambda trial: -scores[trial][length - 1])
-        if place < len(rungs) - 1:
-            left = left[: max(1, len(left) // 2)]
+        if length < rungs[-1]:
+            left = left[: -(-len(left) // 2)]
     return full[list(drawn)].max() - full[left[0]], spent
 
 
