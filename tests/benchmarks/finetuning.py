@@ -80,22 +80,23 @@ def fine_tuned(network, images, settings, variant, seed):
     """The history of a run by the stage's own code, but for the optimizer."""
     settings["finetune"] |= {"warm_up": variant["warm_up"], "unfreeze_from": variant["first"]}
     hyperparameters = settings["transfer"]["hyperparameters"] | {"learning_rate": variant["rate"]}
-    fitting.compile_ = functools.partial(compile_, variant)
     options = {"seed": seed, "epochs": variant["epochs"], "val": images["val"]}
-    _, history = runs.fine_tune(network, images["train"], settings, hyperparameters, **options)
+    as_stage = fitting.compile_
+    fitting.compile_ = functools.partial(compile_, as_stage, variant)
+    try:
+        _, history = runs.fine_tune(network, images["train"], settings, hyperparameters, **options)
+    finally:
+        fitting.compile_ = as_stage  # for the next head
     return history
 
 
-PROJECTS = fitting.compile_
-
-
-def compile_(variant, network, *arguments, **options):
-    """As the project compiles a network, with Adam as the variant has it."""
-    PROJECTS(network, *arguments, **options)
+def compile_(as_stage, variant, network, *arguments, **options):
+    """As the stage compiles a network, with Adam as the variant has it."""
+    as_stage(network, *arguments, **options)
     chosen = {"global_clipnorm": variant["clip"], "weight_decay": variant["decay"]}
     if variant["average"]:
         # The averages take the place of the weights at each epoch's end, and are trained on from there.
-        chosen |= {"use_ema": True, "ema_momentum": variant["average"], "ema_overwrite_frequency": options["steps"]}
+        chosen |= {"use_ema": True, "ema_momentum": variant["average"], "ema_overwrite_frequency": arguments[1]}
     slow = {id(weight) for layer in network.layers if layer.name < "conv4" for weight in layer.trainable_weights}
 
     class Layerwise(keras.optimizers.Adam):
