@@ -2,8 +2,8 @@
 
 A module of its own, with little behind it, so that no edit here trains anything again.
 
-Reads   predictions on val of the train-only heads, and of those that were fine-tuned; their histories; attempts.
-Returns one table of the gain; histories and predictions of all seeds, each in one table.
+Reads   predictions on val of the train-only heads, and of those that were fine-tuned; attempts; the index of val.
+Returns one table.
 """
 
 import numpy as np
@@ -14,12 +14,7 @@ from pipeline.statistics import intervals, metrics, studies
 
 
 def measure(
-    head: pd.DataFrame,
-    finetuned: list[pd.DataFrame],
-    histories: list[pd.DataFrame],
-    attempts: pd.DataFrame,
-    val_index: pd.DataFrame,
-    settings: dict,
+    head: pd.DataFrame, finetuned: pd.DataFrame, attempts: pd.DataFrame, val_index: pd.DataFrame, settings: dict
 ):
     """Compare train-only heads with themselves fine-tuned, paired by seed and image.
 
@@ -27,13 +22,9 @@ def measure(
     standard deviation of the fine-tuned models' (none of one run); difference of the AUCs (fine-tuned less head) with
     an interval: of several seeds over the sampling of images and of runs (`studies.differences`), of one seed by a
     bootstrap over images; the decision on the last attempt.
-
-    Args, six, the inputs of the rule and its settings:
-        finetuned, histories: a table a seed.
     """
-    predictions = pd.concat(finetuned, ignore_index=True)
     same = ["file", "label", "seed"]
-    both = predictions.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
+    both = finetuned.merge(head, on=same, suffixes=("_finetuned", "_head"), validate="1:1")
     row = {"decision": attempts["decision"].iloc[-1], "runs": both["seed"].nunique()}
     labels = (val_index["label"] == "covid").to_numpy(float)
     scores = {
@@ -44,11 +35,7 @@ def measure(
         row[f"val_auc_{name}"] = np.mean([metrics.auc(labels, run) for run in runs])
         row[f"val_loss_{name}"] = np.mean([metrics.cross_entropy(labels, run) for run in runs])
     row["val_auc_sd"] = pd.Series([metrics.auc(labels, run) for run in scores["finetuned"]]).std()
-    return {
-        "table": pd.DataFrame([row | difference(labels, val_index["group"].to_numpy(), scores, settings["seed"])]),
-        "history": pd.concat(histories, ignore_index=True),
-        "predictions": predictions,
-    }
+    return {"table": pd.DataFrame([row | difference(labels, val_index["group"].to_numpy(), scores, settings["seed"])])}
 
 
 def difference(labels, groups, scores, seed):

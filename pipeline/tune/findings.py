@@ -1,7 +1,7 @@
 """tune: what the stage tune claims of the search of each model.
 
-Reads   the trials, the rounds, the ranges, the importances, the candidates and the selected configuration of both
-        models.
+Reads   the trials, the rounds, the ranges, the importances, the candidates, their gains and the selected configuration
+        of both models.
 Returns the findings (pipeline.findings); the hyperparameters of both models: where each started, how it was searched,
         and the selected value; a summary of each model's search.
 """
@@ -66,14 +66,15 @@ def findings(
     ranges: list[pd.DataFrame],
     importance: list[pd.DataFrame],
     selection: list[pd.DataFrame],
+    gain: list[pd.DataFrame],
     best: list[pd.DataFrame],
     settings: dict,
 ):
     """Decide the findings on each model.
 
-    Args, eight, the inputs of the rule and its settings:
+    Args, nine, the inputs of the rule and its settings:
         baseline, transfer: all trials.
-        rounds, ranges, importance, selection, best: a table a model.
+        rounds, ranges, importance, selection, gain, best: a table a model.
     """
     decided = [candidates(selection[0]), selection_seeds(selection[0])]
     for place, (model, trials) in enumerate(zip(MODELS, (baseline, transfer), strict=True)):
@@ -85,7 +86,7 @@ def findings(
             selected_edge(model, ranges[place]),
             most_important(model, importance[place]),
             selected_candidate(model, selection[place]),
-            gain(model, selection[place]),
+            gain_over_start(model, selection[place], gain[place]),
         ]
     return {
         "findings": decide.table(decided),
@@ -190,13 +191,18 @@ def selected_candidate(model, selection):
     return SELECTION.is_(value, cells=cells, limit=limit, margin=min(margins, default=None), subject=model)
 
 
-def gain(model, selection):
+def gain_over_start(model, selection, gains):
     """What the search gained over the starting configuration, candidate 0, trained with the same seeds."""
     (selected,) = decide.rows(selection, selected=True)
     if selected["candidate"] == 0:
         return GAIN.is_("start_selected", cells=[(selected, "candidate")], subject=model)
     return GAIN.of_interval(
-        selected, above="better", below="worse", neither="no_difference", missing="no_comparison", subject=model
+        decide.row(gains, candidate=selected["candidate"]),
+        above="better",
+        below="worse",
+        neither="no_difference",
+        missing="no_comparison",
+        subject=model,
     )
 
 

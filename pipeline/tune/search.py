@@ -20,7 +20,6 @@ import pandas as pd
 
 from pipeline.command import InputError, log, run
 from pipeline.models.hyperparameters import starting
-from pipeline.statistics import comparisons, studies
 
 LISTED = ("list", "choice")
 ENDS = {"low": 0, "high": -1}  # of a range, of its bounds, and of what these are bounded by
@@ -298,15 +297,7 @@ def importance_of(space, finished, seed):
     return table
 
 
-def select(
-    model: str,
-    table: pd.DataFrame,
-    candidates: pd.DataFrame,
-    confirmed: list[pd.DataFrame],
-    logits: list[np.ndarray],
-    val_index: pd.DataFrame,
-    settings: dict,
-):
+def select(model: str, table: pd.DataFrame, candidates: pd.DataFrame, confirmed: list[pd.DataFrame], settings: dict):
     """Select a candidate by the one-standard-error rule on its mean val AUC over the selection seeds.
 
     The score by which a trial became a candidate takes no part: as the greatest of many it is too good (the winner's
@@ -314,10 +305,6 @@ def select(
     below the best mean, the one with the fewest parameters is selected, then the one that was trained for the fewest
     epochs, then that with the greater mean (Breiman et al. 1984; Hastie et al. 2009, section 7.10): fewer epochs fit
     train less closely, and fine-tuning lasts as many. A candidate with a diverged run is out.
-
-    Args, seven, the inputs, wildcards and parameters of the rule:
-        confirmed, logits: of each candidate, in order, a row a run, and float64 (runs, val images).
-        val_index: the index of val.
 
     Raises:
         InputError: every candidate has a diverged run.
@@ -329,8 +316,7 @@ def select(
             f"{model}: each of the {len(scored)} candidates diverged with one of the selection seeds; "
             f"lower tune.space.{model}.learning_rate.range"
         )
-    gains = gains_over_start(scored, logits, val_index, settings["seed"])
-    selection = one_standard_error(scored).merge(gains, on="candidate", how="left")
+    selection = one_standard_error(scored)
     best = selection[selection["selected"]]
     (selected,) = best.to_dict("records")
     log.info("%s: %s", model, selected)
@@ -340,35 +326,6 @@ def select(
         "ranges": ranges_table(model, settings["tune"], table, selected),
         "rounds": rounds_table(settings["tune"]["space"][model], table),
     }
-
-
-def gains_over_start(scored, logits, val_index, seed):
-    """What each other candidate gained over the starting configuration, candidate 0, with the same seeds.
-
-    Returns:
-        DataFrame: candidate, difference of mean val AUCs and its interval (ci_low, ci_high), which hold for all
-        candidates at once (`studies.differences`); of one seed, over the sampling of images alone. No row for
-        candidates with a diverged run, and none where the starting configuration's diverged.
-    """
-    finished = scored.loc[scored["status"] == "finished", "candidate"].to_list()
-    columns = ["candidate", "difference", "ci_low", "ci_high"]
-    if finished[:1] != [0]:
-        return pd.DataFrame(columns=columns)
-    labels, groups = (val_index["label"] == "covid").to_numpy(float), val_index["group"].to_numpy()
-    scores = {candidate: logits[candidate] for candidate in finished}
-    if len(scores[0]) > 1:
-        found = studies.differences(labels, groups, scores, {0: finished[1:]}, seed)
-    else:
-        found = {
-            candidate: one_run_difference(labels, scores[0][0], scores[candidate][0]) for candidate in finished[1:]
-        }
-    return pd.DataFrame([{"candidate": candidate, **row} for candidate, row in found.items()], columns=columns)
-
-
-def one_run_difference(labels, start, candidate):
-    """As `studies.differences`, of one run each."""
-    difference, (low, high), _ = comparisons.paired_aucs(labels, start, candidate)
-    return {"difference": difference, "ci_low": low, "ci_high": high}
 
 
 def scores_of(candidates, runs):

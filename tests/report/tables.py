@@ -367,12 +367,16 @@ def made_up():
                 {"candidate": place, "trial": trial, **chosen, "parameters": parameters, "seeds": 3,
                  "status": "finished" if value else "diverged", "val_auc": value, "val_auc_se": value and 0.0012,
                  "val_auc_sd": value and 0.0021, "median_best_epoch": value and 5,
-                 "within_one_se": value == 0.9523 or value == 0.953, "selected": trial == 3,
-                 "difference": gain, "ci_low": gain and gain - 0.002, "ci_high": gain and gain + 0.002}
-                for place, trial, parameters, value, gain in (
-                    (0, 0, 345678, 0.9411, ""), (1, 3, 123456 if model == "baseline" else 131201, 0.9523, 0.0112),
-                    (2, 1, 234567, 0.953, 0.0119), (3, 4, 123456, "", ""),
+                 "within_one_se": value == 0.9523 or value == 0.953, "selected": trial == 3}
+                for place, trial, parameters, value in (
+                    (0, 0, 345678, 0.9411), (1, 3, 123456 if model == "baseline" else 131201, 0.9523),
+                    (2, 1, 234567, 0.953), (3, 4, 123456, ""),
                 )
+            ],
+            f"tune/{model}_gain": [
+                {"candidate": place, "trial": trial, "difference": gain, "ci_low": gain and gain - 0.002,
+                 "ci_high": gain and gain + 0.002}
+                for place, trial, gain in ((1, 3, 0.0112), (2, 1, 0.0119), (3, 4, ""))
             ],
             f"tune/{model}_best": [{"candidate": 1, "trial": 3, "val_auc": 0.9523, "val_auc_sd": 0.0021, **chosen}],
             f"train/{model}_initial": [

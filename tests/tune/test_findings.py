@@ -110,11 +110,9 @@ def test_why_the_search_ended(last, extended, value):
     ],
 )
 def test_gain_over_the_starting_configuration(selected, interval, value):
-    rows = [
-        {"candidate": place, "selected": place == selected, "ci_low": low, "ci_high": high}
-        for place, (low, high) in enumerate([(NAN, NAN), interval])
-    ]
-    assert stage.gain("transfer", table("transfer_selection", rows))["value"] == value
+    rows = table("transfer_selection", [{"candidate": place, "selected": place == selected} for place in (0, 1)])
+    gains = table("transfer_gain", [{"candidate": 1, "ci_low": interval[0], "ci_high": interval[1]}])
+    assert stage.gain_over_start("transfer", rows, gains)["value"] == value
 
 
 @pytest.mark.parametrize(("count", "candidates"), [(2, "one"), (3, "several")])

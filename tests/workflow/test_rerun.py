@@ -41,6 +41,7 @@ ABLATE_FEATURES = {f"ablate_features {split}" for split in ("train", "val")}
 ABLATE_IMAGES = {f"ablate_images {split} {size}" for split in ("train", "val") for size in (32, 40)}
 AUDIT = {"audit", "audit_counterfactuals"}
 FINETUNE = {"finetune", "finetune_train_only 1"}
+GAINS = {"finetune_gain", *(f"tune_gain {model}" for model in MODELS)}
 GRADCAM_TRUST = {f"gradcam_trust {model}" for model in MODELS}
 QUOTED = {"report_configuration"}  # the numbers that were set, which the article quotes, and the digest of all keys
 PREDICT_TEST = {f"predict_test {model}" for model in MODELS}
@@ -84,7 +85,8 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
             "pipeline/statistics/intervals.py",
             "LEVEL = 0.95",
             "LEVEL = 0.9",
-            {"evaluate_thresholds", "evaluate", "evaluate_calibration", "evaluate_compare", "explore", "finetune_gain"}
+            {"evaluate_thresholds", "evaluate", "evaluate_calibration", "evaluate_compare", "explore"}
+            | GAINS
             | {"gradcam"}
             | GRADCAM_TRUST
             | AUDIT
@@ -115,7 +117,7 @@ def test_comments_and_docstrings_change_nothing(built, edit, name, old, new):
         ),
         ("pipeline/models/backbones/efficientnetv2b0.py", "1 / 255", "1 / 256", set()),
         ("pipeline/ablate/heads.py", '"no dense layer"', '"none"', ABLATE_HEADS),
-        ("pipeline/statistics/studies.py", "DRAWS = 20_000", "DRAWS = 30_000", ABLATE_COMPARE),
+        ("pipeline/statistics/studies.py", "DRAWS = 20_000", "DRAWS = 30_000", ABLATE_COMPARE | GAINS),
         ("pipeline/data/check.py", "MIN_IMAGES = 4", "MIN_IMAGES = 5", {"data_check"}),
         (
             "pipeline/images/decode.py",
@@ -137,8 +139,8 @@ def test_a_line_of_code_reruns_what_imports_it(built, edit, name, old, new, expe
 
 def test_an_edit_of_one_model_leaves_the_training_of_the_other_alone(built, edit):
     edit("pipeline/models/baseline.py", "BLOCKS = 4", "BLOCKS = 3")
-    # Its initial run starts from what the search has found for the baseline.
-    assert training_of("transfer") & set(built.jobs()) <= {"train_initial transfer"}
+    # It starts from what the search has found for the baseline; its first round does not.
+    assert "tune_trials transfer 1 1 1" not in built.jobs()
     edit("pipeline/models/baseline.py", "BLOCKS = 3", "BLOCKS = 4")
     edit("pipeline/models/transfer.py", "return values[:, 0]", "return values[:, 1]")
     assert not training_of("baseline") & set(built.jobs())
@@ -211,6 +213,6 @@ def test_swapped_hyperparameters_are_noticed(built, edit):
         "doubles them\n    dense_units: 64\n    l2: 0.0001",
         "dropout: 0.0001\n    batch_size: 32\n    filters: 24\n    dense_units: 64\n    l2: 0.3",
     )
-    reading = ("tune_propose baseline 1", "tune_propose baseline 2", "tune baseline", "tune_select baseline")
+    reading = (*(f"tune_propose baseline {round}" for round in range(3)), "tune baseline", "tune_select baseline")
     expected = {*reading, "train_initial baseline", "audit"} | ABLATE | QUOTED
     assert set(built.jobs()) == built.with_downstream(expected)

@@ -27,6 +27,7 @@ BACKBONE = settings.backbone_module(config)
 if workflow.is_main_process and (missing := list(user_files.missing(config, ROOT))):
     sys.exit("\n".join(missing))
 
+FINETUNE_SEEDS = config["training"]["selection_seeds"][: config["finetune"]["train_only_runs"]]
 TUNE_CANDIDATES = range(config["tune"]["candidates"] + 1)  # 0 is the starting configuration
 
 # Every job is `python -m pipeline.STAGE.MODULE`, run by the interpreter that runs Snakemake, from any working directory, in
@@ -121,6 +122,12 @@ def tune_jobs(model, rounds):
     ]
 
 
+def tune_results_before(wildcards):
+    """The results of all rounds before; of rounds 0 and 1 none, which so wait for nothing."""
+    before = int(wildcards.round) - 1
+    return [f"{job}.csv" for job in tune_jobs(wildcards.model, before)] if before > 0 else []
+
+
 def selected_start(wildcards):
     """What a model starts from besides its own hyperparameters: for the transfer model, those selected for the baseline."""
     return "tables/tune/baseline_best.csv" if wildcards.model == "transfer" else []
@@ -129,6 +136,11 @@ def selected_start(wildcards):
 def train_only_models(model):
     """The models of the selected configuration that are fitted on train alone, one a seed."""
     return [f"results/train/{model}_train_only_{seed}.keras" for seed in config["training"]["selection_seeds"]]
+
+
+def finetune_runs(part):
+    """A file of each fine-tuned train-only model."""
+    return expand("results/finetune/train_only_{seed}_{part}.csv", seed=FINETUNE_SEEDS, part=part)
 
 
 def dataset_path(wildcards, input):

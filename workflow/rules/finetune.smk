@@ -1,13 +1,8 @@
 FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune.unfreeze_from", "finetune.warm_up", "finetune.drop"]
-FINETUNE_SEEDS = config["training"]["selection_seeds"][: config["finetune"]["train_only_runs"]]
-
-
-def finetune_runs(part):
-    """A file of each fine-tuned train-only model."""
-    return expand("results/finetune/train_only_{seed}_{part}.csv", seed=FINETUNE_SEEDS, part=part)
 
 
 localrules:
+    finetune_gather,
     finetune_gain,
     finetune_compare,
     finetune_findings,
@@ -82,18 +77,34 @@ rule finetune_train_only:
         "--settings {params.settings:q} --backup {params.backup} --log {log}"
 
 
+rule finetune_gather:
+    """Histories and predictions on val of the fine-tuned train-only models, each in one table."""
+    input:
+        histories=finetune_runs("history"),
+        parts=finetune_runs("predictions"),
+    output:
+        history=published("tables/finetune/train_only_history.csv"),
+        predictions=published("tables/finetune/val_predictions.csv"),
+    log:
+        "results/logs/finetune_gather.log",
+    benchmark:
+        "results/benchmarks/finetune_gather.tsv"
+    params:
+        files=files,
+        code=code_of("pipeline.finetune.gather"),
+    shell:
+        "python -m pipeline.finetune.gather {params.files} --log {log}"
+
+
 rule finetune_gain:
     """Val AUC of the train-only heads before and after fine-tuning, paired by seed and image."""
     input:
         head="tables/train/transfer_val_predictions.csv",
-        finetuned=finetune_runs("predictions"),
-        histories=finetune_runs("history"),
+        finetuned="tables/finetune/val_predictions.csv",
         attempts="tables/finetune/attempts.csv",
         val_index="tables/data/index_val.csv",
     output:
         table=published("tables/finetune/gain.csv"),
-        history=published("tables/finetune/train_only_history.csv"),
-        predictions=published("tables/finetune/val_predictions.csv"),
     log:
         "results/logs/finetune_gain.log",
     benchmark:

@@ -3,16 +3,11 @@ TUNE_MODELS = expand(
 )
 
 
-def tune_results_before(wildcards):
-    """The results of all rounds before; of rounds 0 and 1 none, which so wait for nothing."""
-    before = int(wildcards.round) - 1
-    return [f"{job}.csv" for job in tune_jobs(wildcards.model, before)] if before > 0 else []
-
-
 localrules:
     tune_propose,
     tune,
     tune_select,
+    tune_gain,
     tune_findings,
     tune_figures,
 
@@ -129,13 +124,11 @@ rule tune_confirm:
 
 
 rule tune_select:
-    """The selected configuration, by the one-standard-error rule, against the starting one; ranges and rounds."""
+    """The selected configuration, by the one-standard-error rule; ranges and rounds of the search."""
     input:
         table="tables/tune/{model}.csv",
         candidates="results/tune/{model}_candidates.csv",
         confirmed=expand("results/tune/{{model}}_candidate{candidate}.csv", candidate=TUNE_CANDIDATES),
-        logits=expand("results/tune/{{model}}_candidate{candidate}.npy", candidate=TUNE_CANDIDATES),
-        val_index="tables/data/index_val.csv",
     output:
         selection=published("tables/tune/{model}_selection.csv"),
         best=published("tables/tune/{model}_best.csv"),
@@ -148,11 +141,31 @@ rule tune_select:
     priority: 2
     params:
         files=files,
-        settings=keys("seed", "tune.max_rounds", "tune.space.{model}", "{model}.hyperparameters"),
+        settings=keys("tune.max_rounds", "tune.space.{model}", "{model}.hyperparameters"),
         code=code_of("pipeline.tune.search"),
     shell:
         "python -m pipeline.tune.search select --model {wildcards.model} {params.files} --settings {params.settings:q} "
         "--log {log}"
+
+
+rule tune_gain:
+    """Val AUC of each candidate against the starting configuration, paired by seed and image."""
+    input:
+        selection="tables/tune/{model}_selection.csv",
+        logits=expand("results/tune/{{model}}_candidate{candidate}.npy", candidate=TUNE_CANDIDATES),
+        val_index="tables/data/index_val.csv",
+    output:
+        table=published("tables/tune/{model}_gain.csv"),
+    log:
+        "results/logs/tune_gain_{model}.log",
+    benchmark:
+        "results/benchmarks/tune_gain_{model}.tsv"
+    params:
+        files=files,
+        settings=keys("seed"),
+        code=code_of("pipeline.tune.gain"),
+    shell:
+        "python -m pipeline.tune.gain {params.files} --settings {params.settings:q} --log {log}"
 
 
 rule tune_findings:
@@ -164,6 +177,7 @@ rule tune_findings:
         ranges=expand("tables/tune/{model}_ranges.csv", model=MODELS),
         importance=expand("tables/tune/{model}_importance.csv", model=MODELS),
         selection=expand("tables/tune/{model}_selection.csv", model=MODELS),
+        gain=expand("tables/tune/{model}_gain.csv", model=MODELS),
         best=expand("tables/tune/{model}_best.csv", model=MODELS),
     output:
         findings=published("tables/tune/findings.csv"),
