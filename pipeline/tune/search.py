@@ -249,7 +249,7 @@ def gather(model: str, results: list[pd.DataFrame], costs: list[pd.DataFrame], s
     first = gathered[(gathered["rung"] == 1) & (gathered["status"] == "finished")]
     return {
         "table": gathered.astype({"best_epoch": "Int64"}),
-        "cost": pd.concat(costs).sort_values("trial"),
+        "cost": concatenate(costs).sort_values("trial"),
         "importance": importance_of(settings["tune"]["space"][model], first, settings["seed"]),
         "candidates": best[["candidate", "trial", *hyperparameters]],
     }
