@@ -6,7 +6,7 @@ from pipeline.command import run
 from pipeline.plots.style import COLOURS, COLUMN, figure
 
 METRICS = {"refitted_loss": "refitted loss (nats)", "auc": "AUC"}
-MARKERS = {"kept": "o", "no gain": "s", "dropped": "X"}  # of the decisions
+MARKERS = {"kept": "o", "worse": "s", "dropped": "X"}  # of the decisions
 
 
 def draw(attempts: pd.DataFrame, history: pd.DataFrame, train_only: pd.DataFrame):
@@ -15,20 +15,21 @@ def draw(attempts: pd.DataFrame, history: pd.DataFrame, train_only: pd.DataFrame
 
 
 def draw_ladder(attempts):
-    """Refitted loss on training images when an attempt ended, against its learning rate; the loss before, and the limit
-    above which an attempt is dropped."""
+    """Refitted loss on training images when an attempt ended, against its learning rate; the loss before, and the
+    limits above which an attempt is dropped, and rejected in the end."""
     drawing, axis = figure(COLUMN, 1.7)
     for decision, rows in attempts.groupby("decision", sort=False):
         given = {"s": 28, "marker": MARKERS[decision], "color": COLOURS["train"], "label": decision, "zorder": 3}
         axis.scatter(rows["learning_rate"], rows["refitted_loss_after"], edgecolors="black", linewidths=0.4, **given)
     axis.axhline(attempts["refitted_loss_before"].iloc[0], color="0.4", linewidth=0.8, label="before")
-    axis.axhline(attempts["limit"].iloc[0], color="0.4", linewidth=0.8, linestyle=":", label="limit")
+    for name, style in {"limit": ":", "end_limit": "--"}.items():
+        axis.axhline(attempts[name].iloc[0], color="0.4", linewidth=0.8, linestyle=style, label=name.replace("_", " "))
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.margins(x=0.15)
     axis.set_xlabel("learning rate at its peak")
     axis.set_ylabel("refitted loss (nats)")
-    drawing.legend(loc="outside upper right", ncols=5, columnspacing=1, handlelength=1.4)
+    drawing.legend(loc="outside upper right", ncols=6, columnspacing=0.8, handlelength=1.4)
     return drawing
 
 

@@ -47,7 +47,7 @@ GAP = Finding(
 FINE_TUNING = Finding(
     "fine_tuning",
     ("kept", "rejected"),
-    "the last attempt ends with a lower refitted cross-entropy on augmented training images than it started with",
+    "the refitted cross-entropy of the last attempt on augmented training images ends within the tolerance",
 )
 EPOCHS = Finding("epochs", ("as_head", "fewer", "more"), "epochs of fine-tuning against those of the head's final run")
 ATTEMPT = Finding("attempt", ("first", "later"), "number of the last attempt")
@@ -214,12 +214,11 @@ def attempt(attempts, history, best):
     """The last attempt at fine-tuning: kept or not, at which learning rate, and how its loss went."""
     (*failed, last), head = decide.rows(attempts), decide.row(best)
     start, *epochs = decide.rows(history, attempt=last["attempt"])
-    before, after = "refitted_loss_before", "refitted_loss_after"
     kept = FINE_TUNING.is_(
         "kept" if last["decision"] == "kept" else "rejected",
-        cells=[(last, "decision"), (last, after), (last, before)],
-        limit=last[before],
-        margin=Margin.of_number(last[after], last[before]),
+        cells=[(last, "decision"), (last, "refitted_loss_after"), (last, "end_limit")],
+        limit=last["end_limit"],
+        margin=Margin.of_number(last["refitted_loss_after"], last["end_limit"]),
     )
     number = ATTEMPT.is_("later" if failed else "first", cells=[(last, "attempt")], limit=1)
     column = "train_refitted_loss"

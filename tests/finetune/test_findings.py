@@ -107,6 +107,7 @@ def attempt(decision="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001
         learning_rate=[*[1] * (number - 1), rate],
         refitted_loss_before=losses[0],
         refitted_loss_after=[*[9] * (number - 1), losses[-1]],
+        end_limit=losses[0],
         decision=[*["dropped"] * (number - 1), decision],
     )
     history = table(
@@ -118,7 +119,7 @@ def attempt(decision="kept", number=1, losses=(0.2, 0.19, 0.18), head_rate=0.001
     return findings.attempt(attempts, history, table("tune/transfer_best", learning_rate=[head_rate]))
 
 
-@pytest.mark.parametrize(("decision", "value"), [("kept", "kept"), ("dropped", "rejected"), ("no gain", "rejected")])
+@pytest.mark.parametrize(("decision", "value"), [("kept", "kept"), ("dropped", "rejected"), ("worse", "rejected")])
 def test_the_last_attempt_is_kept_or_fine_tuning_is_rejected(decision, value):
     kept = attempt(decision, number=2)[0]
     assert (kept["value"], kept["limit"]) == (value, 0.2)

@@ -117,7 +117,7 @@ def run(model, data, learning_rate, attempts=3, drop=0.1):
 
 def settings(learning_rate=ABSURD, attempts=3, drop=0.1, epochs=None):
     chosen = {"unfreeze_from": "all", "learning_rate": learning_rate, "attempts": attempts, "divide_by": 5}
-    chosen |= {"epochs": epochs, "warm_up": 1}
+    chosen |= {"epochs": epochs, "warm_up": 1, "tolerance": 0.05}
     # As a rule passes them.
     return json.loads(json.dumps(SETTINGS | {"finetune": chosen | {"drop": drop}}))
 
@@ -134,7 +134,7 @@ def train_scores(data, network):
 
 
 COLUMNS = ["attempt", "learning_rate", "planned_epochs", "epochs", "refitted_loss_before", "refitted_loss_after"]
-COLUMNS += ["loss_before", "loss_after", "auc_before", "auc_after", "limit", "decision"]
+COLUMNS += ["loss_before", "loss_after", "auc_before", "auc_after", "limit", "end_limit", "decision"]
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +180,8 @@ def test_a_gain_is_kept(model, data, network):
         assert same == normalises(network, name), name
 
 
-def test_no_lower_loss_is_no_gain(model, data, network):
-    """At a learning rate that moves no weight."""
-    rejected = run(model, data, 1e-30, attempts=1)
-    (row,) = rejected.attempts.to_dict("records")
-    assert row["decision"] == "no gain" and row["epochs"] == EPOCHS
-    assert row["refitted_loss_after"] == row["refitted_loss_before"]
-    assert fitting.weights_sha256(rejected.model) == fitting.weights_sha256(network)
-
-
 @pytest.mark.parametrize(
-    ("shift", "order", "expected"), [(-3, 1, "kept"), (0, -1, "dropped"), (np.nan, 1, "dropped"), (9, 0.5, "no gain")]
+    ("shift", "order", "expected"), [(-3, 1, "kept"), (0, -1, "dropped"), (np.nan, 1, "dropped"), (9, 0.5, "worse")]
 )
 def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shift, order, expected):
     """A run whose images keep their order is no drop, however far its logits have moved; one that loses it is."""
@@ -200,7 +191,7 @@ def test_an_attempt_is_judged_by_what_a_shift_of_the_intercept_does_not_move(shi
     after = order * (before + sharper) + shift
     scores = [finetune.score(labels, logits) for logits in (before, after)]
     before, after = (score["refitted_loss"] for score in scores)
-    assert finetune.judge(before, after, limit=before + 0.1) == expected
+    assert finetune.judge(after, limit=before + 0.1, end_limit=before + 0.001) == expected
     if expected == "kept":
         assert scores[1]["loss"] > scores[0]["loss"] + 0.1
 

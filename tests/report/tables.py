@@ -167,9 +167,9 @@ def made_up():
         ],
         "finetune/attempts": [
             {"attempt": 1, "learning_rate": 1e-3, "planned_epochs": 4, "epochs": 1, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.31, "limit": 0.22, "decision": "dropped"},
+             "refitted_loss_after": 0.31, "limit": 0.22, "end_limit": 0.15, "decision": "dropped"},
             {"attempt": 2, "learning_rate": 3.33e-4, "planned_epochs": 4, "epochs": 4, "refitted_loss_before": 0.12,
-             "refitted_loss_after": 0.07, "limit": 0.22, "decision": "kept"},
+             "refitted_loss_after": 0.07, "limit": 0.22, "end_limit": 0.15, "decision": "kept"},
         ],
         "finetune/history": [
             {"attempt": attempt, "epoch": epoch, "train_refitted_loss": loss}

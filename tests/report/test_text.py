@@ -162,7 +162,8 @@ def is_text(node):
             "other heads are compared with that of the starting values",
             r"diverges after \num{4} epochs",
             r"\num{0.95} in fewer epochs than the baseline, \num{0.98} in more, \num{0.90} in as many (medians",
-            r"down to a learning rate of \num{0.00033}, lowers this loss; the head was trained at \num{9.4e-5}",
+            r"down to a learning rate of \num{0.00033}, ends within this tolerance; the head was trained at "
+            r"\num{9.4e-5}",
             r"significantly higher with \num{268}, \num{672} and \num{1344} images and lower with \num{134} images;",
             r"has a val auc of at least \num{0.910}, the selected head one of at most \num{0.930}",
             r"from \num{4} trials, and of epochs",

@@ -1,4 +1,12 @@
-FINETUNE_SETTINGS = ["seed", "compute", "augmentation", "finetune.unfreeze_from", "finetune.warm_up", "finetune.drop"]
+FINETUNE_SETTINGS = [
+    "seed",
+    "compute",
+    "augmentation",
+    "finetune.unfreeze_from",
+    "finetune.warm_up",
+    "finetune.drop",
+    "finetune.tolerance",
+]
 
 
 localrules:
