@@ -159,6 +159,22 @@ def test_a_finished_run_is_not_repeated(patience, tmp_path, caplog):
     assert len(caplog.messages) == 1
 
 
+@pytest.mark.parametrize("patience", [None, 9])
+def test_a_finished_run_that_is_given_more_epochs_goes_on(patience, tmp_path):
+    """As if it had been of that length from the beginning; what has been averaged or restored is not trained on."""
+    backup = tmp_path / "run.npz"
+    for epochs in (2, 3, 5):
+        result = run(backup, patience=patience, epochs=epochs)
+    assert result == run(patience=patience, epochs=5)
+
+
+def test_a_decaying_run_that_is_given_more_epochs_begins_anew(tmp_path):
+    """Its learning rates are those of its length."""
+    backup = tmp_path / "run.npz"
+    run(backup, decay=True, epochs=2)
+    assert run(backup, decay=True, epochs=3) == run(decay=True, epochs=3)
+
+
 # Not taken up
 
 
@@ -193,7 +209,6 @@ def test_a_run_on_a_gpu_is_not_taken_up_without_one(finished, tmp_path, monkeypa
         {"learning_rate": 0.02},
         {"loss": "focal"},
         {"seed": 2},
-        {"epochs": 6},
         {"patience": 3},
         {"decay": True},
         {"train": examples("transfer", 40, seed=2)},
