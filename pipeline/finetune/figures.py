@@ -25,7 +25,7 @@ def draw_ladder(attempts):
     for name, style in {"limit": ":", "end_limit": "--"}.items():
         axis.axhline(attempts[name].iloc[0], color="0.4", linewidth=0.8, linestyle=style, label=name.replace("_", " "))
     axis.set_xscale("log")
-    axis.set_yscale("log")
+    axis.set_ylim(0)
     axis.margins(x=0.15)
     axis.set_xlabel("learning rate at its peak")
     axis.set_ylabel("refitted loss (nats)")
