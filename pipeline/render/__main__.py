@@ -16,8 +16,9 @@ from pipeline.render.cells import Tables
 from pipeline.render.figures import Figures
 from pipeline.render.questions import Questions
 
-# The article may have 15 pages. With an external set these figures move to the supplement.
-MOVED_FIGURES = ("gradcam/regions", "tune/transfer")
+# The article may have 15 pages. These figures are in the supplement, and with an external set further ones.
+MOVED_FIGURES = ("tune/transfer",)
+MOVED_WITH_EXTERNAL = ("gradcam/deletion", "gradcam/regions", "train/transfer_initial")
 MADE_HERE = [Path(f"tables/report/{name}.csv") for name in ("trace", "questions", "checks")]
 
 
@@ -33,7 +34,7 @@ def render(article: Path, tables: list[Path], figures: list[Path], settings: dic
     # Leftovers of a failed run could decide what LaTeX makes of this one.
     shutil.rmtree(build, ignore_errors=True)
     cells = Tables(tables)
-    moved = MOVED_FIGURES if settings["dataset"]["external"] else ()
+    moved = MOVED_FIGURES + (MOVED_WITH_EXTERNAL if settings["dataset"]["external"] else ())
     drawings = Figures(figures, [*tables, *MADE_HERE], build, moved)
     answers = Questions(cells.readings)
     people = article.parent / "metadata.yaml"
