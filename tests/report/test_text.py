@@ -72,7 +72,7 @@ def is_text(node):
             r"standard error below the highest, here \num{2}, the rule",
             r"although trial \num{1}, with \num{234567}",
             r"it ends a run after \num{5} epochs without a lower val cross-entropy and restores the best epoch's "
-            r"weights (\cref{tab:gap-baseline}); the limit of \num{150} epochs",
+            r"weights (\cref{tab:gap-baseline}); a limit of \num{150} epochs",
             r"is \num{0.010} to \num{0.030}; in the initial run it is \num{0.030} (\num{0.050} at its end)",
             r"\num{-0.002} (\num{-0.006} to \num{0.002}) with no dense layer, not significant;",
             "with 256 and 128 units, not significant.",
