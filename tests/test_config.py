@@ -328,6 +328,16 @@ def test_trials_longer_than_what_they_choose_for():
     assert problem("tune: {rungs: [10, 5]}").startswith("tune.rungs: found [10, 5]; expected rising numbers")
 
 
+def test_more_fine_tuned_heads_than_there_are():
+    message = problem("finetune: {train_only_runs: 4}")
+    assert message == "finetune.train_only_runs: found 4; expected at most 3, as training.selection_seeds has"
+
+
+def test_learning_rates_of_the_studies_rise():
+    message = problem("ablate: {learning_rates: {sgd: [0.1, 0.01]}}")
+    assert message == "ablate.learning_rates.sgd: found [0.1, 0.01]; expected values in rising order"
+
+
 def test_more_rounds_than_the_limit():
     message = problem("tune: {min_rounds: 3, max_rounds: 2}")
     assert message == "tune.min_rounds: found 3; expected at most 2, tune.max_rounds"

@@ -338,16 +338,22 @@ def _start_lines(config, model, name):
     dimension = config["tune"]["space"][model][name]
     starts = {f"{model}.hyperparameters.{name}": [config[model]["hyperparameters"][name]]}
     if model == "transfer" and name in (baseline := config["tune"]["space"]["baseline"]):
-        part = "range" if baseline[name]["scale"] == "choice" else "bounds"
-        starts[f"tune.space.baseline.{name}.{part}"] = baseline[name].get(part, [])  # what is missing is told once
-    part = "range" if dimension["scale"] == "choice" else "bounds"
-    held = dimension[part]
+        part, values = _reach(baseline[name])
+        starts[f"tune.space.baseline.{name}.{part}"] = values
+    part, held = _reach(dimension)
+    listed = dimension["scale"] in ("list", "choice")
     for source, values in starts.items():
-        listed = dimension["scale"] in ("list", "choice")
         outside = [value for value in values if (value not in held if listed else not held[0] <= value <= held[-1])]
         if outside:
             held_by = f"expected one that holds {', '.join(map(str, outside))} of {source}, where the search starts"
             yield f"{part}: found {held}; {held_by}"
+
+
+def _reach(dimension):
+    """The part of a dimension that says how far its search may go, and its values; none where it is missing, which is
+    told elsewhere."""
+    part = "range" if dimension["scale"] == "choice" else "bounds"
+    return part, dimension.get(part, [])
 
 
 def _lines(error, schema):
