@@ -164,4 +164,4 @@ def _edges(tables):
 
 def _limited(tables):
     """Runs of the selected configurations that have reached the limit of epochs."""
-    return [f"{run['model']}, seed {run['seed']}" for run in tables.rows("train/runs") if run["limited"]]
+    return [f"{run['model']}, seed {run['seed']:g}" for run in tables.rows("train/runs") if run["limited"]]

@@ -95,6 +95,16 @@ def test_an_edge_that_the_search_could_have_extended_bars_submission(untyped):
     assert results(untyped)["edges of the search"] == ""
 
 
+def test_a_run_that_the_limit_of_epochs_ended_bars_submission(untyped):
+    untyped.render()
+    assert results(untyped)["runs with early stopping"] == ""
+    # At epoch 150, the limit, two epochs after the best: fewer than the patience.
+    for column, value in {"best_epoch": 148, "epochs": 150}.items():
+        change(untyped.tables, "train/baseline_gap", column, value, seed=2)
+    untyped.render()
+    assert results(untyped)["runs with early stopping"] == "baseline, seed 2"
+
+
 @pytest.mark.tex
 @pytest.mark.parametrize("settings", [REAL, EXTERNAL], ids=["default", "external set"])
 def test_the_longest_finished_article_passes_every_check(run, settings):
